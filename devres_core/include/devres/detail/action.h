@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: MIT
+//
+// What an action is, to the type system: void(*)(T*), or void(*)(Owner, T*), or a lambda that is one.
+//
+// T is deduced from the action alone; the data only has to convert to T*. The function is kept with its
+// type in a thunk, so nothing is ever called through another function type.
+//
+// Does not: know any owner. Where an action's first parameter comes from is the owner adapter's business:
+// a type with `static auto from(devres_head*)` whose result converts to that parameter.
+#pragma once
+
+#include <concepts>
+#include <type_traits>
+
+#include <devres/devres.h>
+
+namespace devres::detail {
+
+// --- Signatures --------------------------------------------------------------------------------------
+
+template <class Fn>
+struct action_signature {
+    static constexpr bool valid = false;
+};
+
+template <class R, class T>
+struct action_signature<R (*)(T*)> {
+    static constexpr bool valid = true;
+    static constexpr bool takes_owner = false;
+    using data_type = T;
+};
+
+template <class R, class Owner, class T>
+struct action_signature<R (*)(Owner, T*)> {
+    static constexpr bool valid = true;
+    static constexpr bool takes_owner = true;
+    using owner_type = Owner;
+    using data_type = T;
+};
+
+template <class R, class... Args>
+struct action_signature<R (*)(Args...) noexcept> : action_signature<R (*)(Args...)> {
+};
+
+// A lambda without captures, as the function pointer it converts to.
+template <class A>
+auto action_function(A action) noexcept
+{
+    if constexpr (std::is_pointer_v<A>)
+        return action;
+    else if constexpr (requires { +action; })
+        return +action;
+    else
+        return nullptr;
+}
+
+template <class A>
+using action_function_t = decltype(action_function(std::declval<std::decay_t<A>>()));
+
+template <class A>
+concept callable_without_arguments = std::invocable < std::decay_t<A>
+& > ;
+
+// --- Owners ------------------------------------------------------------------------------------------
+
+// The plain adapter: the owner itself, as the type it was attached with (a subclass stays one).
+template <managed_owner O>
+struct owner_of {
+    template <class P>
+    static constexpr bool converts_to = std::is_convertible_v<O*, P>;
+    static O* from(devres_head* head) noexcept
+    {
+        // SAFETY: only heads of an O get a thunk with this adapter.
+        return static_cast<O*>(container_of<&O::devres>(head));
+    }
+};
+
+// --- The check and the thunk ---------------------------------------------------------------------------
+
+template <class Adapter, class A, class D>
+struct checked_action {
+    using function = action_function_t<A>;
+    using signature = action_signature<function>;
+
+    static_assert(
+        signature::valid,
+        "devres: an action is a function (or a lambda without captures) that takes T*, or the owner and T*");
+
+    static constexpr bool data_fits = [] {
+        if constexpr (signature::valid)
+            return std::is_convertible_v<D, typename signature::data_type*>;
+        else
+            return true;
+    }();
+    static_assert(data_fits, "devres: the data is not what the action takes");
+
+    static constexpr bool owner_fits = [] {
+        if constexpr (signature::valid) {
+            if constexpr (signature::takes_owner)
+                return Adapter::template converts_to<typename signature::owner_type>;
+            else
+                return true;
+        } else {
+            return true;
+        }
+    }();
+    static_assert(owner_fits, "devres: this owner is not what the action takes as its first parameter");
+    static constexpr bool ok = signature::valid && data_fits && owner_fits;
+
+    static void run(devres_head* head, resource* res) noexcept
+    {
+        // SAFETY: only ops made here are paired with a function stored by erase().
+        const auto* payload = static_cast<const action_payload*>(res->payload());
+        call(head, reinterpret_cast<function>(payload->fn), payload->data);
+    }
+
+    static void call([[maybe_unused]] devres_head* head, function fn, void* data) noexcept
+    {
+        // SAFETY: `data` was a data_type* when it was stored.
+        auto* typed = static_cast<typename signature::data_type*>(data);
+        if constexpr (signature::takes_owner)
+            fn(Adapter::from(head), typed);
+        else
+            fn(typed);
+    }
+
+    static void* erase_data(D data) noexcept
+    {
+        typename signature::data_type* typed = data;
+        // SAFETY: the qualifiers come back with the type, in call().
+        return const_cast<void*>(static_cast<const volatile void*>(typed));
+    }
+
+    static action_payload erase(A action, D data) noexcept
+    {
+        function fn = action_function(action);
+        return {reinterpret_cast<void (*)()>(fn), erase_data(data)};
+    }
+
+    static constexpr resource_ops ops{resource_kind::action, &run, nullptr};
+};
+
+} // namespace devres::detail

@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: MIT
+//
+// The compiled half of the managed family: what the typed templates of managed.h call.
+//
+// One-step attaches take header and payload from the head's memory and link them in one critical section.
+// Thread safety: as devres.h.
+#pragma once
+
+#include <cstdarg>
+#include <cstddef>
+
+#include <devres/devres.h>
+
+namespace devres::detail {
+
+struct handle_access;
+
+// --- Actions -------------------------------------------------------------------------------------------
+
+int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept;
+int remove_action(devres_head* head, action_payload action, bool warn) noexcept;
+int release_action(devres_head* head, action_payload action) noexcept;
+bool is_action_added(devres_head* head, action_payload action) noexcept;
+
+// --- Memory --------------------------------------------------------------------------------------------
+
+void* attach_memory(devres_head* head, std::size_t size, gfp_t gfp) noexcept;
+void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noexcept;
+// False, after a WARN, if there is no such memory.
+bool free_memory(devres_head* head, const void* p, const char* function = "kfree") noexcept;
+void* duplicate_memory(devres_head* head, const void* src, std::size_t size, gfp_t gfp) noexcept;
+char* duplicate_string(devres_head* head, const char* s, std::size_t max, gfp_t gfp) noexcept;
+[[gnu::format(printf, 3, 0)]] char* format_string(devres_head* head, gfp_t gfp, const char* format,
+                                                  std::va_list args) noexcept;
+
+// n * size, or SIZE_MAX if that overflows, which no allocation can serve.
+inline std::size_t array_size(std::size_t n, std::size_t size) noexcept
+{
+    std::size_t bytes = 0;
+    return __builtin_mul_overflow(n, size, &bytes) ? static_cast<std::size_t>(-1) : bytes;
+}
+
+// --- Objects -------------------------------------------------------------------------------------------
+
+// A place in managed memory that is listed before its object is made (A8). Unless commit() is called the
+// place is given back, so a constructor that throws leaves nothing behind.
+class construction {
+public:
+    construction(devres_head* head, const resource_ops* ops, std::size_t size, std::size_t align,
+                 bool pinned = false) noexcept;
+    ~construction()
+    {
+        if (res_)
+            cancel();
+    }
+    construction(const construction&) = delete;
+    construction& operator=(const construction&) = delete;
+
+    explicit operator bool() const noexcept { return res_ != nullptr; }
+    void* memory() const noexcept { return res_->payload(); }
+
+    // Returns: the memory, now a live resource; null if the owner was released while the object was being
+    //          made (WARN): it has then been released at once.
+    void* commit() noexcept;
+    resource* committed() const noexcept { return done_; }
+    arena* memory_owner() const noexcept { return arena_; }
+
+private:
+    // A place that is not listed yet, for a block that will take another one's place (krealloc).
+    struct unlisted {};
+    construction(unlisted, devres_head* head, const resource_ops* ops, std::size_t size) noexcept;
+    friend void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noexcept;
+
+    void cancel() noexcept;
+    void give_up(resource* res) noexcept;
+
+    devres_head* head_;
+    resource* res_;
+    resource* done_ = nullptr;
+    arena* arena_ = nullptr; // if pinned with one reference, for the handle
+    bool pinned_ = false;
+    bool listed_ = true;
+};
+
+// Unlinks the object at `p` if it is one of `ops`' kind on this head, destroys and frees it.
+// Returns: 0, or -ENOENT after a WARN.
+int destroy_object(devres_head* head, const void* p, const resource_ops* ops) noexcept;
+
+// --- Handles -------------------------------------------------------------------------------------------
+
+int handle_cancel(arena* memory, resource* res) noexcept; // consumes the handle
+int handle_run(arena* memory, resource* res) noexcept;    // consumes the handle
+void handle_drop(arena* memory, resource* res) noexcept;
+
+} // namespace devres::detail

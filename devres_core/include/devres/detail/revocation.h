@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: MIT
+//
+// Revocation as the library runs it: the slots of a thread, gates, and waiting for readers.
+//
+// The algorithm is in revocation_algorithm.h. Each thread has a record with room for a few guards, which it uses as a
+// stack; guards nested deeper, and detached ones, live in blocks beside it. Records and blocks are never freed.
+//
+// Thread safety: stated at each function. Cost: enter + leave some twenty instructions, none of them locked, no
+// call, and no line that another thread writes.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+
+#include <devres/detail/barrier.h>
+#include <devres/detail/revocation_algorithm.h>
+
+namespace devres {
+struct devres_head;
+}
+
+namespace devres::detail {
+
+// --- The library's instance --------------------------------------------------------------------------------
+
+struct real_sync {
+    template <class T>
+    using atomic = std::atomic<T>;
+    static void compiler_barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
+    static void full_fence() noexcept { detail::full_fence(); }
+    static void heavy_barrier() noexcept { detail::heavy_barrier(); }
+    static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
+    static void wake_all(std::atomic<std::uint32_t>& word) noexcept;
+};
+
+using revoke = revocation<real_sync>;
+
+extern revoke::announcements reader_announcements;
+
+// Where something happened, for the message that names both places of a self-revoke.
+struct source_place {
+    const char* file = nullptr;
+    int line = 0;
+};
+
+struct alignas(32) reader_slot : revoke::slot {
+    std::atomic<const char*> file{nullptr};
+    std::atomic<int> line{0};
+};
+
+// The slots of one thread. Never freed; a new thread takes over the record of one that ended.
+struct alignas(64) reader_record {
+    static constexpr unsigned capacity = 8;
+
+    reader_slot slots[capacity]{};
+    reader_record* next = nullptr; // all records, newest first; set once
+    std::atomic<bool> owned{false};
+    std::atomic<struct reader_overflow*> more{nullptr}; // guards nested deeper than `capacity`
+};
+
+// A thread's way to its slots. Those below `top` are in use, or were and are taken back when room is needed.
+// Invariant: `top` moves before a slot is written and after it is cleared, so that a signal handler which enters and
+// leaves in between uses another one.
+struct reader_stack {
+    reader_slot* top = nullptr;
+    reader_slot* limit = nullptr; // equal to top before the thread's first guard
+    reader_record* record = nullptr;
+};
+
+// Initial-exec and constinit: no call to get there. A library opened at run time needs these 24 bytes of the
+// static TLS surplus.
+extern constinit thread_local reader_stack this_reader __attribute__((tls_model("initial-exec")));
+
+reader_slot* take_slot_slow() noexcept;
+void leave_slow(reader_slot* slot) noexcept;
+
+// Takes a free slot of this thread and publishes what it is inside of. Never fails.
+// Signals: a handler may enter and leave if its thread has entered something once before, and it does not
+//          nest deeper than the record.
+[[gnu::always_inline]] inline reader_slot* enter(identity domain, identity object,
+                                                 source_place where) noexcept
+{
+    reader_slot* slot = this_reader.top;
+    if (slot != this_reader.limit) [[likely]] {
+        this_reader.top = slot + 1;
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    } else {
+        slot = take_slot_slow();
+    }
+    slot->file.store(where.file, std::memory_order_relaxed);
+    slot->line.store(where.line, std::memory_order_relaxed);
+    revoke::publish(*slot, domain, object);
+    return slot;
+}
+
+// Gives the slot back. Nothing but the slot and process-wide words is touched.
+[[gnu::always_inline]] inline void leave(reader_slot* slot) noexcept
+{
+    if (slot + 1 == this_reader.top) [[likely]] {
+        revoke::clear(*slot, reader_announcements);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        this_reader.top = slot;
+    } else {
+        leave_slow(slot);
+    }
+}
+
+// A slot of this thread as a small number, and back.
+int slot_index_slow(const reader_slot* slot) noexcept;
+void leave_index_slow(int index) noexcept;
+
+inline int slot_index(const reader_slot* slot) noexcept
+{
+    const std::size_t offset =
+        reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(this_reader.record);
+    return offset < sizeof(reader_record::slots) ? static_cast<int>(offset / sizeof(reader_slot))
+                                                 : slot_index_slow(slot);
+}
+
+// Leaves the slot of that number. Not entered by this thread: WARN.
+inline void leave_index(int index) noexcept
+{
+    const auto slot = reinterpret_cast<std::uintptr_t>(this_reader.record) +
+                      static_cast<std::size_t>(static_cast<unsigned>(index)) * sizeof(reader_slot);
+    // SAFETY: slots are the first member of the record; only compared until it is known to be the newest one.
+    if (slot + sizeof(reader_slot) == reinterpret_cast<std::uintptr_t>(this_reader.top)) [[likely]]
+        leave(reinterpret_cast<reader_slot*>(slot));
+    else
+        leave_index_slow(index);
+}
+
+// --- What can be revoked -----------------------------------------------------------------------------------
+
+// Something that ends: an object, a binding, a drm_device. Its identity is its own for ever.
+class gate {
+public:
+    gate() noexcept; // open
+    gate(const gate&) = delete;
+    gate& operator=(const gate&) = delete;
+
+    identity id() const noexcept { return id_; }
+    bool is_open() const noexcept
+    {
+        return (state_.state.load(std::memory_order_acquire) & revoke::closed) == 0;
+    }
+    bool admits() const noexcept { return revoke::open(state_); }
+    bool close() noexcept { return revoke::close(state_); }
+    void reopen() noexcept; // only if nobody waits for it: a registration that is taken back
+
+private:
+    revoke::gate state_;
+    identity id_;
+};
+
+// Enters something that stands alone, or an object of a domain.
+// Returns: a slot to leave() later; null if it, or one of the two, is closed.
+[[gnu::always_inline]] inline reader_slot* try_enter(const gate& alone, source_place where) noexcept
+{
+    reader_slot* slot = enter(alone.id(), 0, where);
+    if (alone.admits()) [[likely]]
+        return slot;
+    leave(slot);
+    return nullptr;
+}
+[[gnu::always_inline]] inline reader_slot* try_enter(const gate& domain, const gate& object,
+                                                     source_place where) noexcept
+{
+    reader_slot* slot = enter(domain.id(), object.id(), where);
+    if (domain.admits() && object.admits()) [[likely]]
+        return slot;
+    leave(slot);
+    return nullptr;
+}
+
+// Moves what `slot` says to a slot that belongs to no thread, so that any thread may leave it. One that does already stays
+// where it is: a revoker that looks at one slot after the other must not be overtaken.
+reader_slot* detach(reader_slot* slot) noexcept;
+
+// Which readers are meant: those inside a given domain or object, or whatever a function says.
+class reader_set {
+public:
+    using names_fn = bool (*)(const void* context, identity domain, identity object);
+
+    constexpr reader_set(names_fn names_it, const void* context) noexcept
+        : names_(names_it), context_(context)
+    {
+    }
+    // The gate must outlive the set.
+    explicit reader_set(const gate& of) noexcept
+        : names_([](const void* context, identity domain, identity object) {
+              const identity id = static_cast<const gate*>(context)->id();
+              return id == domain || id == object;
+          }),
+          context_(&of)
+    {
+    }
+    bool names(identity domain, identity object) const noexcept { return names_(context_, domain, object); }
+
+private:
+    names_fn names_;
+    const void* context_;
+};
+
+// Waits until none of `readers` is inside (what they are inside of was closed before). One barrier, one wait, however
+// many gates. Blocking: sleeps; other readers do not delay it.
+void wait_for_readers(const reader_set& readers) noexcept;
+
+// True if one of them is inside now; what a drop that may not wait asks. One barrier.
+bool has_readers(const reader_set& readers) noexcept;
+
+// Where this thread became one of them and still is; a null file if nowhere.
+source_place inside_at(const reader_set& readers) noexcept;
+
+// True, after a WARN that names both places, if this thread is one of `readers`: waiting would never end (V5).
+bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers,
+                    source_place where) noexcept;
+
+// Waits and barriers so far, for tests and benchmarks.
+struct revocation_counts {
+    std::size_t waits;
+    std::size_t barriers;
+};
+revocation_counts revocation_stats() noexcept;
+
+// While one lives on this thread, the library is running a release callback or destructor here; a revoke that
+// lost the race returns at once instead of waiting for a sibling (V1, V6).
+class release_scope {
+public:
+    release_scope() noexcept;
+    ~release_scope();
+    release_scope(const release_scope&) = delete;
+    release_scope& operator=(const release_scope&) = delete;
+    static bool active() noexcept;
+};
+
+} // namespace devres::detail

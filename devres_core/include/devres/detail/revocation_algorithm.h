@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+//
+// How readers and revokers meet, apart from whose slots there are and how a thread sleeps.
+//
+// A reader publishes what it is inside of (a domain, an object, or both) in a slot that only its own thread
+// writes, then looks whether that was closed. A revoker closes it, makes every running thread pass one
+// memory barrier, and sleeps until no slot names what it closed. So either the reader sees the gate closed
+// or the revoker sees the slot. One barrier and one wait serve any number of gates, and a reader of
+// something else is never waited for.
+//
+// Why it is safe to leave: a reader that has cleared its slot touches only memory that is never freed (the
+// process-wide words in `announcements`), so what it read may be gone by then. Identities are never reused.
+//
+// Written once, over `Sync` (its atomics, fences and sleeping): the library instantiates it with real_sync
+// (revocation.h), the model checker with its own (tests/model). So nothing else is included here.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace devres::detail {
+
+using identity = std::uint64_t; // 0: none
+
+template <class Sync>
+struct revocation {
+    template <class T>
+    using atomic = typename Sync::template atomic<T>;
+
+    // What can be closed. `state` is 0 while it is open and fences are not needed, so that the reader's
+    // fast path is one comparison.
+    static constexpr std::uint32_t closed = 1u;
+    static constexpr std::uint32_t fenced =
+        2u; // readers must fence: set at birth where there is no membarrier
+
+    struct gate {
+        atomic<std::uint32_t> state;
+    };
+
+    // What one guard says it is inside of. Written by its reader, read by revokers. `domain` says whether it means
+    // anything: 0 is nobody, and `object` is then a leftover. A guard of one thing alone has that as its domain.
+    struct slot {
+        atomic<identity> domain;
+        atomic<identity> object;
+    };
+
+    // Process-wide, never freed: what leaving readers look at.
+    struct announcements {
+        atomic<std::uint32_t> revokers; // how many wait; bit 31: leaving readers must fence
+        atomic<std::uint32_t> sequence; // bumped by a reader that left while somebody waited
+    };
+    static constexpr std::uint32_t leave_fenced = 1u << 31;
+
+    // Reader, after its slot was published: true if it may go on. Must be followed by leave() if not.
+    static bool open(const gate& g)
+    {
+        if (g.state.load(std::memory_order_acquire) == 0) [[likely]]
+            return true;
+        return open_fenced(g);
+    }
+
+    [[gnu::noinline, gnu::cold]] static bool open_fenced(const gate& g)
+    {
+        Sync::full_fence();
+        return (g.state.load(std::memory_order_acquire) & closed) == 0;
+    }
+
+    static void publish(slot& s, identity domain, identity object)
+    {
+        // Release: who sees either store knows that the slot's former guard has ended; who sees the domain sees the object.
+        s.object.store(object, std::memory_order_release);
+        s.domain.store(domain, std::memory_order_release);
+        Sync::compiler_barrier();
+    }
+
+    // Reader, on the way out. After the stores it touches nothing but `a`.
+    static void clear(slot& s, announcements& a)
+    {
+        s.domain.store(0, std::memory_order_release);
+        Sync::compiler_barrier();
+        if (a.revokers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+            wake(a);
+    }
+
+    [[gnu::noinline, gnu::cold]] static void wake(announcements& a)
+    {
+        if (a.revokers.load(std::memory_order_relaxed) & leave_fenced)
+            Sync::full_fence();
+        if ((a.revokers.load(std::memory_order_relaxed) & ~leave_fenced) == 0)
+            return;
+        a.sequence.fetch_add(1, std::memory_order_seq_cst);
+        Sync::wake_all(a.sequence);
+    }
+
+    // Revoker: what a slot names. False if nobody is inside.
+    static bool read(const slot& s, identity& domain, identity& object)
+    {
+        domain = s.domain.load(std::memory_order_acquire);
+        object = s.object.load(std::memory_order_acquire);
+        return domain != 0;
+    }
+
+    // Revoker: true for the one caller that closed it.
+    static bool close(gate& g) { return (g.state.fetch_or(closed, std::memory_order_seq_cst) & closed) == 0; }
+
+    // Revoker, after close(): returns when `inside()` has said no. `inside` looks at slots with read().
+    template <class Inside>
+    static void wait(announcements& a, Inside inside)
+    {
+        a.revokers.fetch_add(1, std::memory_order_seq_cst);
+        Sync::heavy_barrier();
+        for (;;) {
+            const std::uint32_t before = a.sequence.load(std::memory_order_seq_cst);
+            if (!inside())
+                break;
+            Sync::sleep(a.sequence, before);
+        }
+        a.revokers.fetch_sub(1, std::memory_order_seq_cst);
+    }
+};
+
+} // namespace devres::detail

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: MIT
+
+#include "arena.h"
+
+#include <climits>
+#include <new>
+#include <utility>
+
+#include "futex.h"
+#include "upstream.h"
+
+namespace devres::detail {
+
+namespace {
+
+// Small enough for malloc's fast path; with the arena itself, room for a dozen actions.
+constexpr std::size_t first_block_bytes = 1008;
+constexpr std::uint32_t gone = 1u << 31;
+
+} // namespace
+
+// --- Making one ----------------------------------------------------------------------------------------
+
+arena* arena::create(devres_head* head, std::pmr::memory_resource* upstream) noexcept
+{
+    void* memory = upstream_allocate(upstream, first_block_bytes, unit);
+    if (!memory)
+        return nullptr;
+    constexpr std::size_t own = round_up(sizeof(arena), unit);
+    static_assert(own + sizeof(block) < first_block_bytes / 2);
+    auto* made = ::new (memory) arena(head, upstream);
+    made->blocks_ = block::place(static_cast<char*>(memory) + own, first_block_bytes - own, 0);
+    return made;
+}
+
+block* arena::make_block(std::pmr::memory_resource* upstream, std::size_t bytes) noexcept
+{
+    void* memory = upstream_allocate(upstream, bytes, unit);
+    return memory ? block::place(memory, bytes, bytes) : nullptr;
+}
+
+std::size_t arena::smallest_block_bytes(unsigned size_class) noexcept
+{
+    return round_up(sizeof(block) + 2 * unit + class_bytes(size_class) * 129 / 128 + unit, 64);
+}
+
+std::size_t arena::next_block_bytes_locked() const noexcept
+{
+    const std::size_t newest = blocks_->bytes;
+    return newest == 0 ? 4096 : 2 * newest; // room for any slot
+}
+
+void arena::add_block_locked(block* fresh) noexcept
+{
+    fresh->older = blocks_;
+    blocks_ = fresh;
+}
+
+void arena::free_blocks(std::pmr::memory_resource* upstream, block* blocks) noexcept
+{
+    while (blocks) {
+        block* b = std::exchange(blocks, blocks->older);
+        unpoison(b->first, static_cast<std::size_t>(b->end - b->first));
+        upstream_free(upstream, b, b->bytes, unit);
+    }
+}
+
+// --- Slots ---------------------------------------------------------------------------------------------
+
+void arena::resize(resource* res, std::size_t size) noexcept
+{
+    if constexpr (checked_memory) {
+        poison(res->payload(), payload_capacity(state_word::of(res).size_class()));
+        unpoison(res->payload(), size);
+    }
+}
+
+block* arena::give_locked(resource* res) noexcept
+{
+    if (--live_ == 0)
+        return start_afresh_locked();
+    set_life(res, life::free);
+    if constexpr (!checked_memory) {
+        links*& list = free_[state_word::of(res).size_class()];
+        res->next = list;
+        list = res;
+        reusable_ = true;
+    }
+    return nullptr;
+}
+
+bool arena::give_all_locked(std::uint32_t n, block** garbage) noexcept
+{
+    if (live_ != n)
+        return false;
+    live_ = 0;
+    *garbage = start_afresh_locked();
+    return true;
+}
+
+void arena::give_batch_locked(slot_batch& batch) noexcept
+{
+    live_ -= batch.count;
+    if constexpr (checked_memory)
+        return;
+    reusable_ = true;
+    for (unsigned c = 0; c < classes; ++c) {
+        auto& chain = batch.chains[c];
+        if (!chain.first)
+            continue;
+        chain.last->next = free_[c];
+        free_[c] = chain.first;
+    }
+}
+
+void slot_batch::add(resource* res) noexcept
+{
+    set_life(res, life::free);
+    chain& c = chains[state_word::of(res).size_class()];
+    if (!c.first)
+        c.last = res;
+    res->next = c.first;
+    c.first = res;
+    ++count;
+}
+
+// Nothing lives here any more: all but the first block, and the newest if it is small, goes back.
+block* arena::start_afresh_locked() noexcept
+{
+    if (std::exchange(reusable_, false))
+        std::memset(free_, 0, sizeof(free_));
+    block* garbage = nullptr;
+    block* kept = nullptr;
+    for (block* b = blocks_; b;) {
+        block* older = b->older;
+        const bool is_first = older == nullptr;
+        if (is_first || (!checked_memory && !kept && b->bytes <= kept_bytes)) {
+            if constexpr (!checked_memory) // else a stale pointer into it would soon look valid again
+                b->forget_slots();
+            b->older = nullptr;
+            if (kept)
+                kept->older = b;
+            else
+                kept = b;
+        } else {
+            b->older = garbage;
+            garbage = b;
+        }
+        b = older;
+    }
+    blocks_ = kept;
+    return garbage;
+}
+
+resource* arena::slot_at_locked(const void* p) const noexcept
+{
+    // As numbers: `p` may be anything, and pointers may only be compared within one object.
+    const std::uintptr_t header = reinterpret_cast<std::uintptr_t>(p) - sizeof(resource);
+    if (header % unit != 0)
+        return nullptr;
+    for (block* b = blocks_; b; b = b->older) {
+        const std::uintptr_t offset = header - reinterpret_cast<std::uintptr_t>(b->first);
+        if (offset >= static_cast<std::size_t>(b->bump - b->first))
+            continue;
+        // SAFETY: a marked unit is the start of a slot, and a slot starts with its header.
+        return b->marked(b->first + offset) ? reinterpret_cast<resource*>(b->first + offset) : nullptr;
+    }
+    return nullptr;
+}
+
+// --- Life ----------------------------------------------------------------------------------------------
+
+void arena::put() noexcept
+{
+    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+        return;
+    block* b = blocks_;
+    while (b->older) {
+        block* next = b->older;
+        b->older = nullptr;
+        free_blocks(upstream_, b);
+        b = next;
+    }
+    unpoison(b->first, static_cast<std::size_t>(b->end - b->first));
+    std::pmr::memory_resource* upstream = upstream_;
+    this->~arena();
+    upstream_free(upstream, this, first_block_bytes, unit);
+}
+
+devres_head* arena::enter() noexcept
+{
+    if ((visitors_.fetch_add(1, std::memory_order_acq_rel) & gone) == 0)
+        return head_;
+    leave();
+    return nullptr;
+}
+
+void arena::leave() noexcept
+{
+    if (visitors_.fetch_sub(1, std::memory_order_acq_rel) == (gone | 1))
+        futex_wake(visitors_, INT_MAX);
+}
+
+void arena::orphan() noexcept
+{
+    std::uint32_t now = visitors_.fetch_or(gone, std::memory_order_acq_rel) | gone;
+    while (now != gone) {
+        futex_wait(visitors_, now);
+        now = visitors_.load(std::memory_order_acquire);
+    }
+}
+
+} // namespace devres::detail

@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+//
+// The compiled core's way into a head: its list, its lock, its memory.
+//
+// Thread safety: functions ending in _locked need the head's lock.
+#pragma once
+
+#include <devres/detail/attach.h>
+#include <devres/detail/thread.h>
+#include <devres/devres.h>
+
+#include "arena.h"
+#include "index.h"
+#include "large_block.h"
+#include "raw_resource.h"
+#include "state.h"
+#include "warn.h"
+
+namespace devres::detail {
+
+struct no_fill {
+    void operator()(void*) const noexcept {}
+};
+
+struct core {
+    // The head's lock, held to the end of the scope. Taking it from a match or for_each callback of the same head
+    // is reported instead of hanging (C2).
+    class DEVRES_SCOPED_CAPABILITY [[nodiscard]] guard {
+    public:
+        guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(head->lock_);
+        ~guard() DEVRES_RELEASE() { lock_.release(mode_); }
+        guard(const guard&) = delete;
+        guard& operator=(const guard&) = delete;
+
+    private:
+        biased_lock& lock_;
+        lock_mode mode_;
+    };
+
+    // --- The list ---
+
+    static bool empty_locked(const devres_head* head) noexcept DEVRES_REQUIRES(head->lock_)
+    {
+        return head->list_.next == &head->list_;
+    }
+
+    static void link_locked(devres_head* head, resource* res, state_word state) noexcept
+        DEVRES_REQUIRES(head->lock_)
+    {
+        state.with_epoch(head->epoch_).store(res);
+        links* newest = head->list_.prev;
+        res->next = &head->list_;
+        res->prev = newest;
+        newest->next = res;
+        head->list_.prev = res;
+        ++head->count_;
+        if (head->index_) [[unlikely]]
+            index_new_locked(head, res);
+    }
+
+    // Takes it off the list and leaves its state alone.
+    static void unlink_only_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(head->lock_)
+    {
+        if (head->index_) [[unlikely]]
+            head->index_->erase_locked(res);
+        res->next->prev = res->prev;
+        res->prev->next = res->next;
+        --head->count_;
+    }
+
+    // Takes it off the list. Its life is then `after`.
+    static void unlink_locked(devres_head* head, resource* res, life after) noexcept
+        DEVRES_REQUIRES(head->lock_)
+    {
+        unlink_only_locked(head, res);
+        set_life(res, after);
+    }
+
+    // Puts `res` right behind (newer than) `older`.
+    static void link_behind_locked(devres_head* head, resource* res, resource* older) noexcept
+        DEVRES_REQUIRES(head->lock_)
+    {
+        state_word::of(res).with_epoch(head->epoch_).store(res);
+        res->prev = older;
+        res->next = older->next;
+        older->next->prev = res;
+        older->next = res;
+        ++head->count_;
+        if (head->index_) [[unlikely]]
+            index_new_locked(head, res);
+    }
+
+    enum class listing : bool { now, later }; // later: link_behind_locked will put it on the list
+    static void link_if(listing when, devres_head* head, resource* res, state_word state) noexcept
+        DEVRES_REQUIRES(head->lock_)
+    {
+        if (when == listing::now) [[likely]]
+            link_locked(head, res, state);
+        else
+            state.store(res);
+    }
+
+    // True if it is on the list now, not in a pass that has detached it.
+    static bool is_listed_locked(const devres_head* head, const resource* res) noexcept
+        DEVRES_REQUIRES(head->lock_)
+    {
+        const state_word s = state_word::of(res);
+        return s.where() == life::listed && is_current_locked(head, s);
+    }
+    static bool is_current_locked(const devres_head* head, state_word s) noexcept DEVRES_REQUIRES(head->lock_)
+    {
+        return s.epoch() == head->epoch_;
+    }
+
+    // Everything on the list, newest first, linked by prev up to null; the list is then empty.
+    // The index has lost its meaning: it is handed back to be destroyed without the lock.
+    static resource* detach_all_locked(devres_head* head, index** stale) noexcept
+        DEVRES_REQUIRES(head->lock_);
+
+    // --- Memory ---
+
+    // Attaches a one-step resource of `size` bytes (slot or large block). Before it is linked, under the lock,
+    // `init` fills in what others could look at, and `fill` the payload (for a large block before the lock is taken). Null on no memory.
+    template <class Init, class Fill = no_fill>
+    static resource* attach(devres_head* head, const resource_ops* ops, std::size_t size, std::size_t align,
+                            state_word born, const char* function, Init init, listing when = listing::now,
+                            Fill fill = {}) noexcept;
+
+    static index* take_index_locked(devres_head* head) noexcept DEVRES_REQUIRES(head->lock_)
+    {
+        index* taken = head->index_;
+        head->index_ = nullptr;
+        return taken;
+    }
+    static void index_new_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(head->lock_);
+
+    // Calls work(res) under the lock with the newest listed resource of that key, or null.
+    template <class Work>
+    static void with_key(devres_head* head, const index_key& key, const char* function,
+                         Work work) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    {
+        for (bool prepared = false;; prepared = true) {
+            {
+                const guard held(head, function);
+                if (prepared || can_find_locked(head)) {
+                    work(find_key_locked(head, key));
+                    return;
+                }
+            }
+            prepare_index(head, function);
+        }
+    }
+    // True if find_key_locked is quick: few resources, or an index that is complete.
+    static bool can_find_locked(const devres_head* head) noexcept DEVRES_REQUIRES(head->lock_)
+    {
+        return head->count_ <= index::worth_it || (head->index_ && head->index_->usable());
+    }
+    // Makes or completes the index, without the lock but for short sections. Without memory there is none.
+    static void prepare_index(devres_head* head, const char* function) noexcept DEVRES_EXCLUDES(head->lock_);
+    // Makes sure that there is an arena, with room for a slot of that class. Nobody keeps the room for the caller.
+    // False: no memory.
+    static bool fetch_memory(devres_head* head, unsigned size_class, const char* function) noexcept
+        DEVRES_EXCLUDES(head->lock_);
+    // The newest listed resource with that key, by index or by scan.
+    static resource* find_key_locked(devres_head* head, const index_key& key) noexcept
+        DEVRES_REQUIRES(head->lock_);
+
+    // --- Plain access ---
+
+    static const devres_owner_ops* ops(const devres_head* head) noexcept { return head->ops_; }
+    static std::pmr::memory_resource* upstream(const devres_head* head) noexcept { return head->upstream_; }
+    static arena*& memory(devres_head* head) noexcept { return head->arena_; }
+    static pass*& passes(devres_head* head) noexcept { return head->passes_; }
+    static std::uint32_t& begun(devres_head* head) noexcept { return head->begun_; }
+    static std::atomic<std::uint32_t>& ended(devres_head* head) noexcept { return head->ended_; }
+    static links* list(devres_head* head) noexcept { return &head->list_; }
+    static std::atomic<const void*>& in_callback(devres_head* head) noexcept { return head->in_callback_; }
+
+    static resource* res_of(devres_node* node) noexcept { return &node->res_; }
+    static devres_node* node_of(resource* res) noexcept { return container_of<&devres_node::res_>(res); }
+    static void init_node(devres_node* node, void (*release)(devres_head*, devres_node*),
+                          const char* name) noexcept;
+    static devres_head*& head_of(devres_node* node) noexcept { return node->head_; }
+    static const char* name_of(const devres_node* node) noexcept { return node->name_; }
+    static const void* code_of(const devres_node* node) noexcept;
+    static void run_node(devres_head* head, resource* res);
+
+    // For tests: walks both link directions and compares them and the count.
+    // Returns: how many are listed, markers included; BUG if anything disagrees.
+    static std::size_t check(const devres_head* head) noexcept;
+};
+
+[[gnu::always_inline]] inline core::guard::guard(devres_head* head, const char* function) noexcept
+    : lock_(head->lock_)
+{
+    if (head->in_callback_.load(std::memory_order_relaxed) == this_thread()) [[unlikely]]
+        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
+    mode_ = lock_.acquire();
+}
+
+// --- Attaching in one step --------------------------------------------------------------------------------
+
+template <class Init, class Fill>
+inline resource* core::attach(devres_head* head, const resource_ops* ops, std::size_t size, std::size_t align,
+                              state_word born, const char* function, Init init, listing when,
+                              Fill fill) noexcept
+{
+    const unsigned size_class = align > alignof(std::max_align_t) ? arena::classes : arena::class_for(size);
+    if (size_class == arena::classes) [[unlikely]] {
+        resource* res = make_large(head->upstream_, size, align);
+        if (!res)
+            return nullptr;
+        res->ops = ops;
+        res->size = 0;
+        fill(res->payload());
+        const guard held(head, function);
+        init(res);
+        link_if(when, head, res, born.at(place::large, 0));
+        return res;
+    }
+    do {
+        const guard held(head, function);
+        arena* memory = head->arena_;
+        if (resource* res = memory ? memory->take_locked(size_class, size) : nullptr) [[likely]] {
+            res->ops = ops;
+            res->size = static_cast<std::uint32_t>(size);
+            fill(res->payload());
+            init(res);
+            link_if(when, head, res, born.at(place::slot, size_class));
+            return res;
+        }
+    } while (fetch_memory(head, size_class, function));
+    return nullptr;
+}
+
+} // namespace devres::detail

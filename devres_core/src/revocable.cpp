@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+
+#include <devres/revocable.h>
+
+#include <climits>
+
+#include "futex.h"
+#include "warn.h"
+
+namespace devres::detail {
+
+revocable_state::outcome revocable_state::begin_revoke(source_place where) noexcept
+{
+    if (is_gone())
+        return outcome::lost;
+    if (warn_if_inside("revoke", no_owner, reader_set(gate_), where))
+        return outcome::inside;
+    gate_.close();
+    if (release_scope::active() ? !claim() : !claim_or_wait())
+        return outcome::lost;
+    wait_for_readers(reader_set(gate_));
+    return outcome::done;
+}
+
+revocable_state::outcome revocable_state::begin_revoke_nowait() noexcept
+{
+    if (is_gone())
+        return outcome::lost;
+    gate_.close();
+    if (!claim())
+        return outcome::lost;
+    if (!has_readers(reader_set(gate_)))
+        return outcome::done;
+    give_up_claim();
+    return outcome::lost;
+}
+
+revocable_state::outcome revocable_state::begin_destroy(source_place where) noexcept
+{
+    if (!is_gone() && inside_at(reader_set(gate_)).file)
+        bug("~revocable", no_owner, nullptr, "destroyed from inside its own guard");
+    return begin_revoke(where);
+}
+
+bool revocable_state::claim() noexcept
+{
+    std::uint32_t expected = live;
+    return life_.compare_exchange_strong(expected, claimed, std::memory_order_acq_rel);
+}
+
+bool revocable_state::claim_or_wait() noexcept
+{
+    while (!claim()) {
+        if (is_gone())
+            return false;
+        sleep_while(claimed);
+    }
+    return true;
+}
+
+void revocable_state::wait_until_gone() noexcept
+{
+    for (std::uint32_t now = life_.load(std::memory_order_acquire); now != dead;
+         now = life_.load(std::memory_order_acquire))
+        sleep_while(now);
+}
+
+void revocable_state::give_up_claim() noexcept
+{
+    settle(live);
+}
+
+void revocable_state::gone() noexcept
+{
+    settle(dead);
+}
+
+namespace {
+
+// How many threads of the process sleep in sleep_while or are about to: so that ending an object, which is frequent,
+// is a store and a look, and only waiting for that, which is rare, pays for a barrier (see barrier.h).
+constinit std::atomic<std::uint32_t> sleepers{0};
+
+} // namespace
+
+void revocable_state::settle(std::uint32_t to) noexcept
+{
+    life_.store(to, std::memory_order_release);
+    light_barrier();
+    if (sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+        futex_wake(life_, INT_MAX); // only an address: the object may be gone by now
+}
+
+void revocable_state::sleep_while(std::uint32_t now) noexcept
+{
+    sleepers.fetch_add(1, std::memory_order_seq_cst);
+    heavy_barrier();
+    while (life_.load(std::memory_order_acquire) == now)
+        futex_wait(life_, now);
+    sleepers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+} // namespace devres::detail

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+//
+// Telling AddressSanitizer what in a block is memory of somebody and what is not.
+#pragma once
+
+#include <cstddef>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define DEVRES_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define DEVRES_ASAN 1
+#endif
+#endif
+
+#if defined(DEVRES_ASAN)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace devres::detail {
+
+#if defined(DEVRES_ASAN)
+inline constexpr bool checked_memory = true;
+inline constexpr std::size_t red_zone_bytes = 32;
+inline void poison(const void* p, std::size_t bytes) noexcept
+{
+    __asan_poison_memory_region(p, bytes);
+}
+inline void unpoison(const void* p, std::size_t bytes) noexcept
+{
+    __asan_unpoison_memory_region(p, bytes);
+}
+#else
+inline constexpr bool checked_memory = false;
+inline constexpr std::size_t red_zone_bytes = 0;
+inline void poison(const void*, std::size_t) noexcept {}
+inline void unpoison(const void*, std::size_t) noexcept {}
+#endif
+
+} // namespace devres::detail
