@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+//
+// struct device: the part of the driver core that managed resources need.
+//
+// A device is reference counted, is registered and bound to at most one driver, and releases its managed
+// resources at unbind. Each bind makes a new binding, and bound_device is the proof of one.
+//
+// Thread safety: every function may be called by any thread at any time while the caller holds a reference
+// (or the device is its own). Bind and unbind of one device exclude each other (D6).
+//
+// Invariants
+// 1. Unbind closes everything of the binding, waits once, and only then releases (D3).
+// 2. Nothing of a device is touched after its last reference was dropped (C14).
+// 3. A device keeps its parent alive.
+//
+// Numbers like D3 are the rules in device_adapter/README.md.
+#pragma once
+
+#include <atomic>
+#include <memory_resource>
+
+#include <devres/devres.h>
+
+namespace devres {
+
+struct device;
+class bound_device;
+
+namespace detail {
+class binding;
+struct device_core;
+} // namespace detail
+
+// What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake or
+// cancel readers that wait for something, since unbind waits for them afterwards; until then they may come back.
+struct device_driver {
+    const char* name;
+    int (*probe)(const bound_device& dev);
+    void (*remove)(const bound_device& dev);
+};
+
+struct device {
+    // A device of one's own, on the stack or inside something; not registered. It starts with one reference,
+    // its creator's. `release` runs at the last put (null: nothing). `upstream`: see devres_head.
+    explicit device(const char* name, device* parent = nullptr, void (*release)(device* dev) = nullptr,
+                    std::pmr::memory_resource* upstream = nullptr);
+    // Unregisters if need be and drops the creator's reference if it was not put. Others still held: BUG (D1).
+    ~device();
+    device(const device&) = delete;
+    device& operator=(const device&) = delete;
+
+    devres_head devres;
+
+private:
+    friend struct detail::device_core;
+
+    const char* name_; // a copy of its own
+    device* parent_;
+    void (*release_)(device*);
+    std::atomic<int> references_{1};
+    std::atomic<bool> registered_{false};
+    detail::lock bind_lock_;                   // held across bind and unbind
+    std::atomic<const void*> binder_{nullptr}; // the thread that holds it
+    detail::lock binding_lock_;                // short: guards the next line
+    detail::binding* binding_ = nullptr;
+    std::atomic<const device_driver*> driver_{nullptr};
+    std::atomic<void*> driver_data_{nullptr};
+};
+
+// Proof that a device is bound, for the time of the call that was given it: probe, remove, or an action
+// that takes one. It cannot be made, copied or kept (V10); it converts to device*, which can.
+class bound_device {
+public:
+    bound_device(const bound_device&) = delete;
+    bound_device& operator=(const bound_device&) = delete;
+    void operator&() const = delete; // keep the device*, or a devres_ptr
+
+    operator device*() const noexcept { return device_; }
+    device* operator->() const noexcept { return device_; }
+
+private:
+    friend struct detail::device_core;
+    bound_device(device* dev, detail::binding* binding) noexcept : device_(dev), binding_(binding) {}
+    ~bound_device() = default;
+
+    device* device_;
+    detail::binding* binding_;
+};
+
+// A device on the heap with one reference, the caller's: what can be unplugged while others hold it. As in
+// Linux it comes registered; device_register on it has nothing left to do. Freed at the last put.
+// Returns:  null on no memory.
+[[nodiscard]] device* device_create(const char* name, device* parent = nullptr) noexcept;
+
+// There for ported code; a device is initialised by its constructor.
+void device_initialize(device* dev) noexcept;
+
+// Makes the device known, so that a driver can be bound. Registered already: 0, no change.
+// Returns:  0; -EINVAL for null.
+int device_add(device* dev) noexcept;
+int device_register(device* dev) noexcept;
+
+// Unbinds if bound (D5), forgets the device, and releases its resources even if others hold a reference (D4).
+// Returns:  0; -EDEADLK from inside the device (WARN, nothing changed).
+int device_del(device* dev, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept;
+
+// device_del and put_device.
+// Returns:  as device_del; on -EDEADLK the reference is not put.
+int device_unregister(device* dev, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept;
+
+// Null is fine. get returns its argument. The last put releases what is managed, then runs `release`.
+device* get_device(device* dev) noexcept;
+void put_device(device* dev) noexcept;
+
+// Binds: calls probe, with a new binding (D2).
+// Returns:  0; -ENODEV not registered; -EBUSY bound already or resources present (WARN); probe's error, after
+//           everything that probe attached has been released and the device is as before; -EDEADLK from inside
+//           bind or unbind of this device.
+// Blocking: waits for a bind or unbind under way.
+[[nodiscard]] int device_driver_attach(const device_driver* driver, device* dev) noexcept;
+
+// Unbinds (D3): remove; closes the binding and waits once for all readers; releases in passes until empty.
+// Returns:  0, also if not bound; -EDEADLK, after a WARN and with nothing changed, from inside the device.
+int device_release_driver(device* dev, const char* file = __builtin_FILE(),
+                          int line = __builtin_LINE()) noexcept;
+
+const char* dev_name(const device* dev) noexcept;
+void dev_set_drvdata(device* dev, void* data) noexcept;
+void* dev_get_drvdata(const device* dev) noexcept;
+
+// The driver the device is bound to (also during probe and remove), or null.
+const device_driver* dev_driver(const device* dev) noexcept;
+
+} // namespace devres

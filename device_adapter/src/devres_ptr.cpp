@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+//
+// Containers: who destroys the T. Whoever takes the node off the device's list, as with any other resource: a pass (unbind,
+// or a group), or somebody who ends it early. The latter first claims `state`, which keeps others who would do the same
+// waiting, waits for readers of this T, and then releases the node on its own thread, as a claim that unbind waits for. If
+// a pass was faster, it has lost.
+
+#include <devres/devres_ptr.h>
+
+#include <devres/detail/thread.h>
+
+namespace devres::detail {
+
+container_block::container_block(binding* binding, destroy_fn destroy_it, free_fn free_it) noexcept
+    : owner(binding), destroy(destroy_it), free(free_it)
+{
+    owner->get();
+}
+
+container_block::~container_block()
+{
+    owner->put();
+}
+
+void container_block::put() noexcept
+{
+    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1)
+        free(this);
+}
+
+int container_block::attach(const bound_device& dev, const char* name) noexcept
+{
+    if (!owner->domain().is_open()) {
+        state.close();
+        if (state.claim())
+            destroy_object();
+        return -ENODEV;
+    }
+    owner->expect_readers();
+    get(); // the list's
+    devres_node_init(this, &release, name);
+    devres_node_add(&dev->devres, this);
+    return 0;
+}
+
+void container_block::destroy_object() noexcept
+{
+    {
+        const release_scope releasing;
+        destroy(this);
+    }
+    state.gone();
+}
+
+// Runs without a lock, in a pass of the owner or in end_early().
+void container_block::release(devres_head* head, devres_node* node)
+{
+    auto* self = static_cast<container_block*>(node); // SAFETY: only containers have this release
+    // At unbind the readers of the whole binding have been waited for; who ends it early has waited, too.
+    if (self->owner->domain().is_open() &&
+        self->ended_early_by.load(std::memory_order_relaxed) != this_thread()) {
+        const reader_set readers(self->state.object());
+        if (warn_if_inside("release", head, readers, {})) {
+            devres_node_add(head, node); // it cannot go now; unbind will have it
+            return;
+        }
+        self->state.close();
+        wait_for_readers(readers);
+    }
+    self->destroy_object();
+    self->put();
+}
+
+// Requires: closed, claimed by this thread, nobody inside. Returns: true if this call destroyed the T.
+bool container_block::end_early() noexcept
+{
+    bool released = false;
+    ended_early_by.store(this_thread(), std::memory_order_relaxed);
+    if (device* dev = owner->get_device()) {
+        released = devres_node_release(&dev->devres, this) == 0;
+        put_device(dev);
+    }
+    if (!released)
+        ended_early_by.store(nullptr, std::memory_order_relaxed); // the pass that has it waits for nobody
+    return released;
+}
+
+bool container_block::revoke(source_place where) noexcept
+{
+    // While unbind releases, a callback leaves its siblings to it, each at its place in the order (C11, V6).
+    if (!owner->domain().is_open() && release_scope::active())
+        return false;
+    if (state.begin_revoke(where) != revocable_state::outcome::done)
+        return false;
+    if (end_early())
+        return true;
+    if (!release_scope::active())
+        state.wait_until_gone();
+    return false;
+}
+
+bool container_block::revoke_nowait() noexcept
+{
+    return owner->domain().is_open() // else unbind will find it
+           && state.begin_revoke_nowait() == revocable_state::outcome::done && end_early();
+}
+
+void container_block::drop() noexcept
+{
+    revoke_nowait();
+    put();
+}
+
+} // namespace devres::detail
