@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: MIT
+//
+// struct drm_device: what user space holds open, and what therefore outlives its hardware.
+//
+// A driver derives from it. It is reference counted: the driver's reference goes at unbind, each open file holds
+// one, and the last put releases the managed resources, destroys the object and frees it.
+//
+// Thread safety: every function may be called by any thread at any time while the caller holds a reference
+// (an open file is one). Callbacks run without a lock of the library.
+//
+// Invariants
+// 1. Nothing of a drm_device is touched after its memory was given back (M2).
+// 2. After drm_dev_unplug nobody is inside its enter/exit section, and nobody gets in (M5, M6).
+// 3. A reader inside one drm_device never delays another one (V3).
+//
+// Does not: model connectors, planes or memory managers. Numbers like M1: drm_adapter/README.md.
+#pragma once
+
+#include <atomic>
+#include <cerrno>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <new>
+#include <type_traits>
+#include <utility>
+
+#include <devres/detail/revocation.h>
+#include <devres/device.h>
+#include <devres/devm.h>
+#include <devres/devres.h>
+
+namespace devres {
+
+struct drm_device;
+struct drm_file;
+class drm_dev_guard;
+
+namespace detail {
+struct drm_core;
+}
+
+// One entry of a driver's table; the command is its index. Set one of the two handlers: `func` is called after a
+// look whether the device is there, and may sleep for long; `guarded` runs inside the enter/exit section, so
+// that the hardware stays until it returns, and gets the proof.
+struct drm_ioctl_desc {
+    const char* name = nullptr;
+    long (*func)(drm_device* drm, void* arg, drm_file* file) = nullptr;
+    long (*guarded)(const drm_dev_guard& inside, void* arg, drm_file* file) = nullptr;
+};
+
+// What a driver provides. Everything may be left out.
+struct drm_driver {
+    const char* name = nullptr;
+    void (*release)(drm_device* drm) = nullptr; // at the last put, before the managed resources go
+    int (*open)(drm_device* drm, drm_file* file) = nullptr;
+    void (*postclose)(drm_device* drm, drm_file* file) = nullptr;
+    const drm_ioctl_desc* ioctls = nullptr;
+    int num_ioctls = 0;
+    void (*unmap)(drm_device* drm, drm_file* file) = nullptr;    // at unplug: take away mappings of hardware
+    int (*load)(drm_device* drm, unsigned long flags) = nullptr; // last step of register; may fail
+};
+
+// An open file. `driver_priv` is the driver's.
+struct drm_file {
+    drm_device* const drm;
+    void* driver_priv = nullptr;
+
+    drm_file(const drm_file&) = delete;
+    drm_file& operator=(const drm_file&) = delete;
+
+private:
+    friend struct detail::drm_core;
+    explicit drm_file(drm_device* owner) noexcept : drm(owner) {}
+    ~drm_file() = default;
+
+    drm_file* next_ = nullptr;
+    drm_file* prev_ = nullptr;
+    std::atomic<bool> dead_{false}; // opened while a register was under way that failed
+    bool ready_ = false;            // the driver's open has succeeded; guarded by files_lock_
+    bool unmapped_ = false;         // guarded by files_lock_
+};
+
+struct drm_device {
+    // Not usable until drm_dev_init, which the allocating functions call. `upstream`: see devres_head.
+    drm_device() noexcept : drm_device(nullptr) {}
+    explicit drm_device(std::pmr::memory_resource* upstream) noexcept;
+    // References still held: BUG.
+    ~drm_device();
+    drm_device(const drm_device&) = delete;
+    drm_device& operator=(const drm_device&) = delete;
+
+    device* dev = nullptr; // the parent
+    const drm_driver* driver = nullptr;
+    devres_head devres;
+
+private:
+    friend struct detail::drm_core;
+
+    enum class visibility : unsigned char { hidden, registering, visible };
+
+    detail::gate gate_; // open until unplugged
+    std::atomic<int> references_{0};
+    std::atomic<bool> drained_{false}; // closed, and the wait has been done by the unbind of its parent
+    detail::lock files_lock_;          // short; guards the next five
+    visibility visibility_ DEVRES_GUARDED_BY(files_lock_) = visibility::hidden;
+    bool unplugged_ DEVRES_GUARDED_BY(files_lock_) = false;
+    bool files_unmapped_ DEVRES_GUARDED_BY(files_lock_) = false;
+    drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;
+    drm_file* unmapping_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // its hook is running
+    std::atomic<const void*> unplugger_{nullptr};                  // the thread that unplugs
+    std::atomic<bool> unplug_done_{false};
+    std::mutex event_lock_;
+    std::condition_variable event_;
+    void (*free_)(void*) = nullptr; // takes container_; null: the caller's memory
+    void* container_ = nullptr;
+};
+
+// --- Life --------------------------------------------------------------------------------------------------
+
+// Prepares a drm_device that lies in memory of the caller's. It holds a reference on `parent` to its end.
+// Returns:  0; -EINVAL if an argument is null, or (WARN) if it is in use already.
+[[nodiscard]] int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
+
+// Null is fine. The last put: driver->release, the managed resources newest first, the object, its memory, the
+// reference on the parent (M2).
+drm_device* drm_dev_get(drm_device* drm) noexcept;
+void drm_dev_put(drm_device* drm) noexcept;
+
+// A plain drm_device on the heap with one reference, the caller's.
+// Returns:  null on no memory or a null argument.
+[[nodiscard]] drm_device* drm_dev_alloc(const drm_driver* driver, device* parent) noexcept;
+
+// --- Visibility --------------------------------------------------------------------------------------------
+
+// Makes it visible to drm_open, then calls the driver's `load`.
+// Returns:  0; -ENODEV if unplugged; -EBUSY if registered, or just being; load's error, after the section was closed, everybody
+//           inside waited for, files opened meanwhile made dead, and the section opened again.
+[[nodiscard]] int drm_dev_register(drm_device* drm, unsigned long flags = 0) noexcept;
+
+// Ends visibility. Open files stay; it is not unplugged. Not registered: no-op.
+void drm_dev_unregister(drm_device* drm) noexcept;
+
+// The hardware is gone: closes the section, waits for those inside, ends visibility, wakes blocked file
+// operations, and has each open file's hardware mappings taken away. A second call waits for the first and
+// does nothing.
+// Returns:  0; -EDEADLK, after a WARN naming both places and with nothing changed, from inside the section.
+// Blocking: until every reader inside this drm_device has left.
+int drm_dev_unplug(drm_device* drm, const char* file = __builtin_FILE(),
+                   int line = __builtin_LINE()) noexcept;
+
+bool drm_dev_is_unplugged(const drm_device* drm) noexcept;
+
+// --- Files -------------------------------------------------------------------------------------------------
+
+// Opens a file, which holds a reference.
+// Returns:  0; -ENODEV not registered or unplugged; -ENOMEM; the driver's error. `*file` is set on success only.
+[[nodiscard]] int drm_open(drm_device* drm, drm_file** file) noexcept;
+
+// Closes it and puts its reference; may be the last. Null is fine.
+void drm_close(drm_file* file) noexcept;
+
+// Calls entry `cmd` of the driver's table.
+// Returns:  what the handler returned; -ENODEV once unplugged; -EINVAL for a command the driver does not have.
+long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
+
+// For file operations that block: sleeps until condition() holds; it is asked under a lock, at each drm_wake_up.
+// Returns:  0; -ENODEV once unplugged.
+template <class Condition>
+[[nodiscard]] int drm_wait_event(drm_device* drm, Condition condition);
+void drm_wake_up(drm_device* drm) noexcept;
+
+// --- Managed memory of owners with their own allocation ---------------------------------------------------------
+
+// Declared here because the last put calls it; see also drm_managed.h.
+// At the very end calls free(container), which lies around the drm_device (M3).
+// Returns:  0; -EINVAL, after a WARN, if there is one already or the drm_device is not wholly inside
+//           [container, container + size).
+[[nodiscard]] int drmm_add_final_kfree(drm_device* drm, void* container, std::size_t size,
+                                       void (*free)(void* container)) noexcept;
+
+// --- Implementation of the inline parts ----------------------------------------------------------------------------
+
+namespace detail {
+
+struct drm_core {
+    static gate& section(drm_device* drm) noexcept { return drm->gate_; }
+    static void set_drained(drm_device* drm) noexcept
+    {
+        drm->drained_.store(true, std::memory_order_release);
+    }
+
+    // The library allocated the memory at `object` and destroys it with `destroy`.
+    static void set_object(drm_device* drm, void* object, void (*destroy)(void*)) noexcept
+    {
+        drm->container_ = object;
+        drm->free_ = destroy;
+    }
+
+    template <class Condition>
+    static int wait_event(drm_device* drm, Condition& condition)
+    {
+        std::unique_lock held(drm->event_lock_);
+        for (;;) {
+            if (drm_dev_is_unplugged(drm))
+                return -ENODEV;
+            if (condition())
+                return 0;
+            drm->event_.wait(held);
+        }
+    }
+
+    static int init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
+    static void get(drm_device* drm) noexcept;
+    static void put(drm_device* drm) noexcept;
+    static int register_device(drm_device* drm, unsigned long flags) noexcept;
+    static int unplug(drm_device* drm, source_place where) noexcept;
+    static bool unplugged(const drm_device* drm) noexcept { return !drm->gate_.is_open(); }
+    static void hide(drm_device* drm) noexcept;
+    static void wake_up(drm_device* drm) noexcept;
+    static int open(drm_device* drm, drm_file** file) noexcept;
+    static void close(drm_file* file) noexcept;
+    static long ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
+    static int set_container(drm_device* drm, void* container, std::size_t size,
+                             void (*free)(void*)) noexcept;
+
+private:
+    static void final_put(drm_device* drm) noexcept;
+    static void roll_back_register(drm_device* drm) noexcept;
+    template <class Done>
+    static void wait_until(drm_device* drm, Done done) noexcept;
+    static void kill_files(drm_device* drm) noexcept;
+    static void unmap_files(drm_device* drm) noexcept;
+    static void unlink(drm_file* file) noexcept;
+    static void wait_until_unmapped(drm_file* file) noexcept;
+};
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored                                                                               \
+    "-Wmissing-field-initializers" // an aggregate's other members have their defaults
+template <class T, class... Args>
+T* new_drm_object(Args&&... args)
+{
+    if constexpr (std::is_constructible_v<T, Args...>)
+        return new (std::nothrow) T(std::forward<Args>(args)...);
+    else
+        return new (std::nothrow)
+            T{{}, std::forward<Args>(args)...}; // an aggregate: the base, then its members
+}
+#pragma GCC diagnostic pop
+
+template <class T>
+void destroy_drm_object(void* object) noexcept
+{
+    delete static_cast<T*>(object); // SAFETY: only set for objects made by new T
+}
+
+} // namespace detail
+
+template <class Condition>
+int drm_wait_event(drm_device* drm, Condition condition)
+{
+    return detail::drm_core::wait_event(drm, condition);
+}
+
+// --- The section ---------------------------------------------------------------------------------------------------
+
+// Enters the section of this drm_device. Nests, and may sleep inside.
+// Returns:  true, and `*idx` to be given to drm_dev_exit by the same thread; false once unplugged.
+// Cost:     about a nanosecond with drm_dev_exit; nothing shared is written.
+[[nodiscard]] inline bool drm_dev_enter(drm_device* drm, int* idx, const char* file = __builtin_FILE(),
+                                        int line = __builtin_LINE()) noexcept
+{
+    detail::reader_slot* slot = detail::try_enter(detail::drm_core::section(drm), {file, line});
+    if (!slot) [[unlikely]]
+        return false;
+    *idx = detail::slot_index(slot);
+    return true;
+}
+
+// Leaves it. Not entered with this idx by this thread: WARN.
+inline void drm_dev_exit(int idx) noexcept
+{
+    detail::leave_index(idx);
+}
+
+// The section as a scope, and the proof of being inside that guarded ioctls get.
+class [[nodiscard]] drm_dev_guard {
+public:
+    [[gnu::always_inline]] explicit drm_dev_guard(drm_device* drm, const char* file = __builtin_FILE(),
+                                                  int line = __builtin_LINE()) noexcept
+        : drm_(drm), slot_(detail::try_enter(detail::drm_core::section(drm), {file, line}))
+    {
+    }
+    drm_dev_guard(drm_dev_guard&& other) noexcept
+        : drm_(other.drm_), slot_(std::exchange(other.slot_, nullptr))
+    {
+    }
+    drm_dev_guard& operator=(drm_dev_guard&&) = delete;
+    [[gnu::always_inline]] ~drm_dev_guard()
+    {
+        if (slot_)
+            detail::leave(slot_);
+    }
+
+    // False if the device is unplugged.
+    explicit operator bool() const noexcept { return slot_ != nullptr; }
+    drm_device* device() const noexcept { return drm_; }
+
+    // A guard that may be moved to another thread and end there; see revocable_guard::detach.
+    drm_dev_guard detach() noexcept
+    {
+        return {drm_, slot_ ? detail::detach(std::exchange(slot_, nullptr)) : nullptr};
+    }
+
+private:
+    drm_dev_guard(drm_device* drm, detail::reader_slot* slot) noexcept : drm_(drm), slot_(slot) {}
+
+    drm_device* drm_;
+    detail::reader_slot* slot_;
+};
+
+// --- Allocation together with a device --------------------------------------------------------------------------------
+
+// Makes a T, derived from drm_device, on the heap. Its first reference is dropped when `parent` releases its
+// resources; it is freed at the last put (M4).
+// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is rethrown.
+template <class T, class... Args>
+[[nodiscard]] T* devm_drm_dev_alloc(device* parent, const drm_driver* driver, Args&&... args)
+{
+    static_assert(std::is_base_of_v<drm_device, T> && std::is_convertible_v<T*, drm_device*>,
+                  "devres: devm_drm_dev_alloc<T> needs a T derived from drm_device");
+    T* object = detail::new_drm_object<T>(std::forward<Args>(args)...);
+    if (!object)
+        return nullptr;
+    if (drm_dev_init(object, driver, parent)) {
+        delete object;
+        return nullptr;
+    }
+    detail::drm_core::set_object(object, object, &detail::destroy_drm_object<T>);
+    if (devm_add_action_or_reset(parent, &drm_dev_put, static_cast<drm_device*>(object)))
+        return nullptr;
+    return object;
+}
+
+} // namespace devres
