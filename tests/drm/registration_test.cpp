@@ -1,0 +1,315 @@
+// SPDX-License-Identifier: MIT
+//
+// X1, X2: drm_registration, and D3, V4 for a registration that the parent owns.
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include <devres/devres_ptr.h>
+#include <devres/drm_registration.h>
+
+#include "device/scripted_device.h"
+#include "drm/clients.h"
+#include "support/event_log.h"
+#include "support/threads.h"
+#include "support/warn_capture.h"
+
+namespace devres::test {
+namespace {
+
+class RegistrationTest : public testing::Test {
+protected:
+    event_log log;
+    warn_capture warns;
+    scripted_driver driver;
+    scripted_device parent;
+};
+
+TEST_F(RegistrationTest, RegistersInItsFactoryHoldsAReferenceAndUnplugsInItsDestructor) // X1
+{
+    logged_drm* drm = devm_drm_dev_alloc<logged_drm>(&parent, &driver, &log);
+    {
+        drm_registration registration;
+        EXPECT_FALSE(registration);
+        EXPECT_EQ(nullptr, registration.device());
+        ASSERT_EQ(0, drm_registration::create(drm, &registration));
+        EXPECT_TRUE(registration);
+        EXPECT_EQ(drm, registration.device());
+        EXPECT_EQ(0, client(drm).error());
+        devres_release_all(&parent.devres); // the driver's reference
+        EXPECT_EQ(events{}, log.take());
+        EXPECT_FALSE(drm_dev_is_unplugged(registration.device()));
+    }
+    EXPECT_EQ((events{"~T"}), log.take());
+}
+
+TEST_F(RegistrationTest, FailureLeavesOutAlone) // X1
+{
+    drm_device* a = drm_dev_alloc(&driver, &parent);
+    drm_device* b = drm_dev_alloc(&driver, &parent);
+    drm_registration registration;
+    ASSERT_EQ(0, drm_registration::create(a, &registration));
+    EXPECT_EQ(-EBUSY, drm_registration::create(a, &registration));
+    driver.on.load = [](drm_device*, unsigned long flags) { return flags == 9 ? -EIO : 0; };
+    EXPECT_EQ(-EIO, drm_registration::create(b, &registration, 9));
+    EXPECT_EQ(a, registration.device());
+    EXPECT_FALSE(drm_dev_is_unplugged(a));
+    registration = {};
+    EXPECT_TRUE(drm_dev_is_unplugged(a));
+    drm_dev_put(a);
+    drm_dev_put(b);
+}
+
+TEST_F(RegistrationTest, MovedFromDoesNothing) // X1
+{
+    drm_device* a = drm_dev_alloc(&driver, &parent);
+    drm_device* b = drm_dev_alloc(&driver, &parent);
+    drm_registration of_b;
+    ASSERT_EQ(0, drm_registration::create(b, &of_b));
+    {
+        drm_registration first;
+        ASSERT_EQ(0, drm_registration::create(a, &first));
+        drm_registration second(std::move(first));
+        EXPECT_FALSE(first);
+        EXPECT_EQ(nullptr, first.device());
+        EXPECT_EQ(a, second.device());
+        of_b = std::move(second); // unplugs b
+        EXPECT_TRUE(drm_dev_is_unplugged(b));
+        EXPECT_FALSE(second);
+    }
+    EXPECT_FALSE(drm_dev_is_unplugged(a));
+    of_b = {};
+    EXPECT_TRUE(drm_dev_is_unplugged(a));
+    drm_dev_put(a);
+    drm_dev_put(b);
+}
+
+TEST_F(RegistrationTest, DestructorRunsOnAnyThreadAndWaitsForThoseInside) // X1
+{
+    drm_device* drm = drm_dev_alloc(&driver, &parent);
+    auto registration = std::make_unique<drm_registration>();
+    ASSERT_EQ(0, drm_registration::create(drm, registration.get()));
+    doorway inside;
+    std::atomic<bool> left{false};
+    std::thread reader([&] {
+        drm_dev_guard guard(drm);
+        inside.open();
+        while (!drm_dev_is_unplugged(drm))
+            std::this_thread::yield();
+        linger();
+        left = true;
+    });
+    inside.pass();
+    std::thread([&] {
+        registration.reset();
+        EXPECT_TRUE(left);
+    }).join();
+    reader.join();
+    drm_dev_put(drm);
+}
+
+TEST_F(RegistrationTest, DestructorInsideTheSectionWarnsAndLeavesItVisible) // X1, V5
+{
+    drm_device* drm = drm_dev_alloc(&driver, &parent);
+    auto registration = std::make_unique<drm_registration>();
+    ASSERT_EQ(0, drm_registration::create(drm, registration.get()));
+    {
+        drm_dev_guard guard(drm);
+        registration.reset();
+        EXPECT_EQ(1u, warns.take().size());
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+        EXPECT_EQ(0, client(drm).error());
+    }
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    drm_dev_put(drm);
+}
+
+// --- Owned by the parent (X2) --------------------------------------------------------------------------------------
+
+TEST_F(RegistrationTest, OwnedRegistrationIsUnpluggedAtUnbindAtItsPlaceInTheOrder) // X2, D3
+{
+    driver.on.unmap = [this](drm_device*, drm_file*) { log.add("unplug"); };
+    std::unique_ptr<client> user;
+    logged_drm* drm = nullptr;
+    parent.on_remove = [this, &drm](const bound_device&) {
+        log.add("remove");
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+    };
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<logged_drm>(b, &driver, &log);
+        EXPECT_EQ(0, devm_add_action(static_cast<device*>(b), [this] { log.add("older"); }));
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        EXPECT_EQ(0, devm_add_action(static_cast<device*>(b), [this, &drm] {
+                      log.add("newer");
+                      EXPECT_TRUE(drm_dev_is_unplugged(drm)) << "closed before anything is released";
+                  }));
+        user = std::make_unique<client>(drm);
+        return 0;
+    }));
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ((events{"remove", "newer", "unplug", "older"}), log.take());
+    EXPECT_EQ(-ENODEV, user->ioctl(scripted_driver::plain));
+    user.reset();
+    EXPECT_EQ((events{"~T"}), log.take());
+}
+
+TEST_F(RegistrationTest, OwnedRegistrationOfAnotherParentsDeviceIsEINVAL) // X2
+{
+    scripted_device other("other");
+    drm_device* theirs = drm_dev_alloc(&driver, &other);
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        EXPECT_EQ(-EINVAL, drm_registration::create_owned_by_device(b, theirs));
+        EXPECT_EQ(-EINVAL, drm_registration::create_owned_by_device(b, nullptr));
+        EXPECT_EQ(0, devres_release_all(&b->devres)) << "nothing was attached";
+        return 0;
+    }));
+    drm_file* file = nullptr;
+    EXPECT_EQ(-ENODEV, drm_open(theirs, &file)) << "and not registered";
+    drm_dev_put(theirs);
+}
+
+TEST_F(RegistrationTest, OwnedRegistrationThatFailsUnwindsItself) // X2, M5
+{
+    driver.on.load = [](drm_device*, unsigned long) { return -EIO; };
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm_device* drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        EXPECT_EQ(-EIO, drm_registration::create_owned_by_device(b, drm));
+        driver.on.load = nullptr;
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm)) << "once more";
+        return 0;
+    }));
+    EXPECT_EQ(0, parent.unbind());
+}
+
+TEST_F(RegistrationTest, OwnedRegistrationAfterTheCloseIsENODEV) // X2, V4
+{
+    static scripted_driver* late_driver;
+    late_driver = &driver;
+    static int asked;
+    asked = 0;
+    ASSERT_EQ(0, parent.bind([](const bound_device& b) {
+        return devm_add_action(
+            b,
+            +[](const bound_device& bound, void*) {
+                ++asked;
+                drm_device* drm = drm_dev_alloc(late_driver, bound);
+                EXPECT_EQ(-ENODEV, drm_registration::create_owned_by_device(bound, drm));
+                drm_file* file = nullptr;
+                EXPECT_EQ(-ENODEV, drm_open(drm, &file));
+                drm_dev_put(drm);
+            },
+            nullptr);
+    }));
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ(1, asked);
+}
+
+TEST_F(RegistrationTest, UnbindFromInsideASectionThatTheDeviceRegisteredIsASelfRevoke) // D3 (0), V5
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    parent.on_remove = [this](const bound_device&) { log.add("remove"); };
+    {
+        const int inside = __LINE__ + 1;
+        drm_dev_guard guard(drm);
+        EXPECT_EQ(-EDEADLK, parent.unbind());
+        const std::string message = warns.take_one();
+        EXPECT_NE(std::string::npos, message.find("registration_test.cpp:" + std::to_string(inside)))
+            << message;
+        EXPECT_EQ(-EDEADLK, device_del(&parent));
+        EXPECT_EQ(1u, warns.take().size());
+        EXPECT_EQ(events{}, log.take());
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+    }
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ((events{"remove"}), log.take());
+}
+
+TEST_F(RegistrationTest, UnbindFromAGuardedHandlerIsASelfRevokeAndFromAPlainOneIsNot) // D3 (0), V5, M7
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    client user(drm);
+    driver.on.guarded = [this](const drm_dev_guard&, void*, drm_file*) {
+        return static_cast<long>(parent.unbind());
+    };
+    driver.on.plain = [this](drm_device*, void*, drm_file*) { return static_cast<long>(parent.unbind()); };
+    EXPECT_EQ(-EDEADLK, user.ioctl(scripted_driver::guarded));
+    EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ(0, user.ioctl(scripted_driver::plain));
+    EXPECT_EQ(-ENODEV, user.ioctl(scripted_driver::plain));
+}
+
+TEST_F(RegistrationTest, SectionOfADeviceRegisteredByHandDoesNotHoldUpUnbind) // V3, X2
+{
+    drm_device* drm = drm_dev_alloc(&driver, &parent); // not the binding's
+    ASSERT_EQ(0, drm_dev_register(drm));
+    ASSERT_EQ(0, parent.bind([](const bound_device&) { return 0; }));
+    {
+        drm_dev_guard guard(drm);
+        EXPECT_EQ(0, parent.unbind());
+    }
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    drm_dev_put(drm);
+}
+
+TEST_F(RegistrationTest, EarlyUnplugOfAnOwnedRegistrationIsFine) // X2, M5
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    EXPECT_EQ(0, parent.unbind());
+}
+
+TEST_F(RegistrationTest, UnbindAgainstUnplugAgainstUsers) // X2, D3, M5
+{
+    for (int round = 0; round != 150; ++round) {
+        drm_device* drm = nullptr;
+        ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+            drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+            return drm_registration::create_owned_by_device(b, drm);
+        }));
+        std::atomic<int> inside{0};
+        driver.on.guarded = [&](const drm_dev_guard&, void*, drm_file*) {
+            ++inside;
+            std::this_thread::yield();
+            --inside;
+            return 0L;
+        };
+        drm_dev_get(drm);
+        drm_dev_get(drm);
+        std::thread unplugger([drm, round] {
+            for (int i = 0; i != round % 7; ++i)
+                std::this_thread::yield();
+            EXPECT_EQ(0, drm_dev_unplug(drm));
+            drm_dev_put(drm);
+        });
+        std::thread user([&, drm] {
+            for (;;) {
+                client c(drm);
+                if (c.error() || c.ioctl(scripted_driver::guarded) == -ENODEV)
+                    break;
+            }
+            drm_dev_put(drm);
+        });
+        EXPECT_EQ(0, parent.unbind());
+        EXPECT_EQ(0, inside);
+        unplugger.join();
+        user.join();
+    }
+}
+
+} // namespace
+} // namespace devres::test

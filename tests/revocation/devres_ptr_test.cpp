@@ -1,0 +1,401 @@
+// SPDX-License-Identifier: MIT
+//
+// V1, V4, V6, V8, V9, V10 on devres_ptr<T>.
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <devres/devres_ptr.h>
+
+#include "device/scripted_device.h"
+#include "revocation/tracked.h"
+#include "support/threads.h"
+#include "support/warn_capture.h"
+
+namespace devres::test {
+namespace {
+
+using handle = devres_ptr<tracked>;
+
+class DevresPtrTest : public testing::Test {
+protected:
+    // Binds the device with one container in `*out`.
+    int bind_with(handle* out, int value = 7)
+    {
+        return dev.bind([=, this](const bound_device& b) { return handle::create(b, out, &t, value); });
+    }
+
+    warn_capture warns;
+    tracking t;
+    scripted_device dev;
+};
+
+TEST_F(DevresPtrTest, EmptyHandleGivesNothing) // V8
+{
+    handle empty;
+    EXPECT_FALSE(empty);
+    EXPECT_FALSE(empty.try_access());
+    EXPECT_FALSE(empty.revoke());
+    EXPECT_FALSE(empty.revoke(nowait));
+    EXPECT_TRUE(empty.is_revoked());
+    EXPECT_EQ(nullptr, empty.device());
+    EXPECT_EQ(std::nullopt, empty.try_access_with([](tracked& object) { return object.value; }));
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(nullptr, empty.access(b));
+        return 0;
+    }));
+}
+
+TEST_F(DevresPtrTest, UnbindTakesTheObjectAwayFromEveryHandle) // D3, V8
+{
+    handle a;
+    ASSERT_EQ(0, bind_with(&a));
+    handle b = a;
+    handle c;
+    c = b;
+    handle moved = std::move(b);
+    EXPECT_FALSE(b);
+    EXPECT_EQ(&dev, a.device());
+    for (const handle* h : {&a, &c, &moved})
+        EXPECT_EQ(7, h->try_access()->check());
+    EXPECT_EQ(std::optional<int>(7), a.try_access_with([](tracked& object) { return object.check(); }));
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+    for (const handle* h : {&a, &c, &moved}) {
+        EXPECT_FALSE(h->try_access());
+        EXPECT_TRUE(h->is_revoked());
+        EXPECT_EQ(nullptr, h->device());
+    }
+}
+
+TEST_F(DevresPtrTest, HandleMayOutliveTheDevice) // V8
+{
+    handle survivor;
+    {
+        scripted_device gone("gone");
+        ASSERT_EQ(0, gone.bind([&](const bound_device& b) { return handle::create(b, &survivor, &t); }));
+    }
+    EXPECT_EQ(1, t.destroyed);
+    handle copy = survivor;
+    EXPECT_FALSE(copy.try_access());
+    EXPECT_EQ(nullptr, copy.device());
+    EXPECT_FALSE(copy.revoke());
+    survivor.reset();
+}
+
+TEST_F(DevresPtrTest, DroppingTheLastHandleDestroysTheObjectEarly) // V8
+{
+    handle a;
+    ASSERT_EQ(0, bind_with(&a));
+    handle b = a;
+    a.reset();
+    EXPECT_EQ(0, t.destroyed);
+    b.reset();
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, DroppingTheLastHandleNeverWaitsForAReader) // V1, V8
+{
+    auto h = std::make_unique<handle>();
+    ASSERT_EQ(0, bind_with(h.get()));
+    auto guard = h->try_access();
+    h.reset(); // this very thread is inside
+    EXPECT_EQ(0, t.destroyed);
+    EXPECT_EQ(7, guard->check());
+    guard = {};
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed) << "at unbind, if somebody was inside when the last handle went";
+}
+
+TEST_F(DevresPtrTest, UnbindWaitsForAReaderOfAHandleThatWasDropped) // V1, V8
+{
+    auto h = std::make_unique<handle>();
+    ASSERT_EQ(0, bind_with(h.get()));
+    doorway inside;
+    doorway leave;
+    std::atomic<bool> left{false};
+    std::thread reader([&] {
+        auto guard = h->try_access();
+        inside.open();
+        leave.pass();
+        linger();
+        guard->check();
+        left = true;
+    });
+    inside.pass();
+    h.reset();
+    EXPECT_EQ(0, t.destroyed);
+    leave.open();
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_TRUE(left);
+    EXPECT_EQ(1, t.destroyed);
+    reader.join();
+}
+
+TEST_F(DevresPtrTest, EarlyRevokeWaitsForReadersAndUnlinks) // V1, V8
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    doorway inside;
+    std::atomic<bool> left{false};
+    std::thread reader([&] {
+        auto guard = h.try_access();
+        inside.open();
+        while (!h.is_revoked())
+            std::this_thread::yield();
+        linger();
+        guard->check();
+        left = true;
+    });
+    inside.pass();
+    EXPECT_TRUE(h.revoke());
+    EXPECT_TRUE(left);
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_FALSE(h.try_access());
+    EXPECT_FALSE(h.revoke());
+    reader.join();
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, NowaitDefersToUnbindIfSomebodyIsInside) // V1
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    auto guard = h.try_access();
+    EXPECT_FALSE(h.revoke(nowait));
+    EXPECT_TRUE(h.is_revoked());
+    EXPECT_EQ(7, guard->check());
+    guard = {};
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+
+    ASSERT_EQ(0, bind_with(&h));
+    EXPECT_TRUE(h.revoke(nowait));
+    EXPECT_EQ(2, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, RevokeFromInsideItsOwnGuardWarnsWithBothPlaces) // V5
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    const int inside = __LINE__ + 1;
+    auto guard = h.try_access();
+    const int revoke = __LINE__ + 1;
+    EXPECT_FALSE(h.revoke());
+    const std::string message = warns.take_one();
+    EXPECT_NE(std::string::npos, message.find("devres_ptr_test.cpp:" + std::to_string(inside))) << message;
+    EXPECT_NE(std::string::npos, message.find("devres_ptr_test.cpp:" + std::to_string(revoke))) << message;
+    EXPECT_FALSE(h.is_revoked());
+    EXPECT_TRUE(h.try_access());
+    guard = {};
+    EXPECT_TRUE(h.revoke());
+}
+
+TEST_F(DevresPtrTest, RevokeOfOneContainerUnderAGuardOfAnotherOfTheSameBindingIsFine) // V3, V5
+{
+    handle a;
+    handle b;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& bound) {
+        EXPECT_EQ(0, handle::create(bound, &a, &t, 1));
+        return handle::create(bound, &b, &t, 2);
+    }));
+    auto guard = a.try_access();
+    EXPECT_TRUE(b.revoke());
+    EXPECT_EQ(1, guard->check());
+}
+
+TEST_F(DevresPtrTest, AccessWithTheProofNeedsNoGuard) // V9
+{
+    handle h;
+    dev.on_remove = [&](const bound_device& b) { EXPECT_EQ(7, h.access(b)->check()); };
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        EXPECT_EQ(7, h.access(b)->check());
+        return 0;
+    }));
+    EXPECT_EQ(0, dev.unbind());
+}
+
+TEST_F(DevresPtrTest, AccessWithTheProofOfAnotherBindingIsNull) // V9
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    scripted_device other("other");
+    ASSERT_EQ(0, other.bind([&](const bound_device& b) {
+        EXPECT_EQ(nullptr, h.access(b));
+        return 0;
+    }));
+}
+
+TEST_F(DevresPtrTest, AccessAfterAnEarlyRevokeIsNull) // V9
+{
+    handle h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t));
+        EXPECT_TRUE(h.revoke());
+        EXPECT_EQ(nullptr, h.access(b));
+        return 0;
+    }));
+}
+
+TEST_F(DevresPtrTest, AccessDuringReleaseWorksUntilTheObjectsOwnTurn) // V9, D3 (3)
+{
+    static handle h;
+    static int before;
+    static int after;
+    before = after = 0;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, devm_add_action(
+                         b,
+                         +[](const bound_device& bound, void*) {
+                             ++after;
+                             EXPECT_EQ(nullptr, h.access(bound));
+                         },
+                         nullptr));
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        return devm_add_action(
+            b,
+            +[](const bound_device& bound, void*) {
+                ++before;
+                EXPECT_EQ(7, h.access(bound)->check());
+            },
+            nullptr);
+    }));
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, before);
+    EXPECT_EQ(1, after);
+    h.reset();
+}
+
+TEST_F(DevresPtrTest, CreateAfterTheCloseGivesENODEVAndLeavesOutAlone) // V4
+{
+    static handle kept;
+    static tracking* track;
+    track = &t;
+    int results = 0;
+    ASSERT_EQ(0, bind_with(&kept));
+    dev.on_remove = [&](const bound_device& b) {
+        EXPECT_EQ(0, devm_add_action(
+                         b,
+                         +[](const bound_device& bound, int* n) {
+                             ++*n;
+                             EXPECT_EQ(-ENODEV, handle::create(bound, &kept, track, 9));
+                             EXPECT_TRUE(kept) << "changed only on success";
+                         },
+                         &results));
+    };
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, results);
+    EXPECT_EQ(t.made, t.destroyed);
+    kept.reset();
+}
+
+TEST_F(DevresPtrTest, ReleaseCallbackMayRevokeAndDropSiblings) // V6, V8, C11
+{
+    static handle sibling;
+    static handle other;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &sibling, &t, 1));
+        EXPECT_EQ(0, handle::create(b, &other, &t, 2));
+        return devm_add_action(
+            static_cast<device*>(b),
+            +[](void*) {
+                sibling.revoke(); // whoever destroys it, it happens once
+                other.reset();
+            },
+            nullptr);
+    }));
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(2, t.made);
+    EXPECT_EQ(2, t.destroyed);
+    sibling.reset();
+}
+
+TEST_F(DevresPtrTest, ObjectMayHoldAHandleOfItsSiblingAndOfItself) // V6, V8: nested drop inside a release
+{
+    struct holder {
+        handle sibling;
+        devres_ptr<holder> self;
+        std::atomic<int>* ended;
+        ~holder() { ++*ended; }
+    };
+    std::atomic<int> ended{0};
+    devres_ptr<holder> h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        handle sibling;
+        EXPECT_EQ(0, handle::create(b, &sibling, &t));
+        EXPECT_EQ(0, devres_ptr<holder>::create(b, &h, sibling, devres_ptr<holder>(), &ended));
+        h.try_access()->self = h;
+        return 0;
+    }));
+    h.reset(); // the cycle is broken by the unbind
+    EXPECT_EQ(0, ended);
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, ended);
+    EXPECT_EQ(1, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, LoserOfARevokeReturnsOnlyWhenTheObjectIsGone) // V1
+{
+    for (int round = 0; round != 50; ++round) {
+        tracking here;
+        std::atomic<bool> destructor_done{false};
+        here.in_destructor = [&] {
+            linger();
+            destructor_done = true;
+        };
+        scripted_device local("local");
+        handle h;
+        ASSERT_EQ(0, local.bind([&](const bound_device& b) { return handle::create(b, &h, &here); }));
+        std::atomic<int> winners{0};
+        std::vector<std::thread> revokers;
+        for (int i = 0; i != 3; ++i) {
+            revokers.emplace_back([&, mine = h]() mutable {
+                winners += mine.revoke() ? 1 : 0;
+                EXPECT_TRUE(destructor_done);
+            });
+        }
+        for (std::thread& revoker : revokers)
+            revoker.join();
+        EXPECT_EQ(1, winners);
+        EXPECT_EQ(1, here.destroyed);
+    }
+}
+
+TEST_F(DevresPtrTest, OverAlignedObjectsAreAligned) // A8
+{
+    struct alignas(128) wide {
+        char bytes[128];
+    };
+    devres_ptr<wide> h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) { return devres_ptr<wide>::create(b, &h); }));
+    EXPECT_EQ(0u, reinterpret_cast<std::uintptr_t>(h.try_access().get()) % 128);
+}
+
+#if defined(__cpp_exceptions)
+TEST_F(DevresPtrTest, ThrowingConstructorLeavesNothingBehind) // A8
+{
+    struct thrower {
+        thrower() { throw 42; }
+    };
+    devres_ptr<thrower> h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_THROW((void)devres_ptr<thrower>::create(b, &h), int);
+        EXPECT_EQ(0, devres_release_all(&b->devres));
+        return 0;
+    }));
+    EXPECT_FALSE(h);
+}
+#endif
+
+} // namespace
+} // namespace devres::test

@@ -1,0 +1,447 @@
+// SPDX-License-Identifier: MIT
+//
+// V2, V3, V5, V7: how many guards, of how many owners, ended in which order, by which thread.
+#include <algorithm>
+#include <atomic>
+#include <latch>
+#include <memory>
+#include <random>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <devres/detail/revocation.h>
+#include <devres/revocable.h>
+
+#include "revocation/tracked.h"
+#include "support/environment.h"
+#include "support/threads.h"
+#include "support/warn_capture.h"
+
+namespace devres::test {
+namespace {
+
+using object = revocable<tracked>;
+
+class GuardsTest : public testing::Test {
+protected:
+    // True if a revoke of `r` on another thread has not come back although it had time to.
+    class pending_revoke {
+    public:
+        explicit pending_revoke(object& r)
+            : thread_([this, &r] {
+                  result_ = r.revoke();
+                  done_ = true;
+              })
+        {
+            while (!r.is_revoked())
+                std::this_thread::yield();
+            linger();
+        }
+        ~pending_revoke() { thread_.join(); }
+        bool done() const { return done_; }
+
+    private:
+        std::atomic<bool> done_{false};
+        bool result_ = false;
+        std::thread thread_;
+    };
+
+    warn_capture warns;
+    tracking t;
+};
+
+TEST_F(GuardsTest, ThousandsNestOnOneObjectAndTheLastOneCounts) // V2
+{
+    object r(&t);
+    std::vector<object::guard> guards;
+    for (int i = 0; i != 5000; ++i) {
+        guards.push_back(r.try_access());
+        ASSERT_TRUE(guards.back());
+    }
+    std::shuffle(guards.begin(), guards.end(), std::minstd_rand(1));
+    while (guards.size() > 1)
+        guards.pop_back();
+    pending_revoke revoke(r);
+    EXPECT_FALSE(revoke.done());
+    EXPECT_EQ(0, t.destroyed);
+    guards.clear();
+}
+
+TEST_F(GuardsTest, ThousandsOfOwnersAtOnceEndedInAnyOrder) // V2, V3
+{
+    constexpr std::size_t count = 3000;
+    std::vector<std::unique_ptr<object>> objects;
+    std::vector<std::pair<object*, object::guard>> held;
+    for (std::size_t i = 0; i != count; ++i) {
+        objects.push_back(std::make_unique<object>(&t, static_cast<int>(i)));
+        held.emplace_back(objects.back().get(), objects.back()->try_access());
+    }
+    std::shuffle(held.begin(), held.end(), std::minstd_rand(2));
+    for (std::size_t i = 0; !held.empty(); ++i) {
+        object* r = held.back().first;
+        held.pop_back();
+        if (i % 100 == 0) {
+            EXPECT_TRUE(r->revoke()); // with all the others held
+        }
+    }
+    EXPECT_EQ(static_cast<int>(count / 100), t.destroyed);
+}
+
+TEST_F(GuardsTest, GuardsEndedOutOfOrderAroundTheEndOfTheTable) // V2
+{
+    using detail::reader_record;
+    object r(&t);
+    object other(&t);
+    for (unsigned depth = 1; depth != 3 * reader_record::capacity; ++depth) {
+        for (unsigned first = 0; first != depth; ++first) {
+            std::vector<object::guard> guards;
+            for (unsigned i = 0; i != depth; ++i)
+                guards.push_back(r.try_access());
+            guards[first] = {};                   // one leaves from the middle,
+            guards.push_back(other.try_access()); // another takes its place
+            guards[depth - 1] = {};
+            for (object::guard& g : guards)
+                if (g)
+                    g->check();
+        }
+    }
+    EXPECT_TRUE(r.revoke());
+    EXPECT_TRUE(other.revoke());
+}
+
+TEST_F(GuardsTest, SlotsAreGivenBack) // V2, V7
+{
+    object r(&t);
+    {
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 100; ++i)
+            guards.push_back(r.try_access());
+    }
+    EXPECT_EQ(0, slots_in_use());
+    EXPECT_TRUE(r.revoke());
+    EXPECT_FALSE(r.try_access());
+    EXPECT_EQ(0, slots_in_use()) << "a refused reader leaves nothing";
+}
+
+TEST_F(GuardsTest, RevokeOfAIsNotDelayedByAReaderOfB) // V3
+{
+    object a(&t);
+    object b(&t);
+    doorway inside;
+    doorway leave;
+    std::thread reader([&] {
+        auto guard = b.try_access();
+        inside.open();
+        leave.pass();
+        guard->check();
+    });
+    inside.pass();
+    EXPECT_TRUE(a.revoke()); // or this test never ends
+    EXPECT_EQ(1, t.destroyed);
+    leave.open();
+    reader.join();
+}
+
+TEST_F(GuardsTest, ReaderOfBOnTheSameThreadDoesNotDelayRevokeOfA) // V3, V5
+{
+    object a(&t);
+    object b(&t);
+    auto guard = b.try_access();
+    EXPECT_TRUE(a.revoke());
+    guard->check();
+}
+
+TEST_F(GuardsTest, RevokingThousandsOneByOneWithReadersOfAllOthers) // V2, V3
+{
+    constexpr std::size_t count = 500;
+    std::vector<std::unique_ptr<object>> objects;
+    for (std::size_t i = 0; i != count; ++i)
+        objects.push_back(std::make_unique<object>(&t));
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> readers;
+    for (unsigned seed = 1; seed != 4; ++seed) {
+        readers.emplace_back([&, seed] {
+            std::minstd_rand random(seed);
+            while (!stop) {
+                object::guard guards[12];
+                for (object::guard& g : guards) {
+                    g = objects[random() % count]->try_access();
+                    if (g)
+                        g->check();
+                }
+            }
+        });
+    }
+    for (auto& r : objects)
+        EXPECT_TRUE(r->revoke());
+    stop = true;
+    for (std::thread& reader : readers)
+        reader.join();
+    EXPECT_EQ(static_cast<int>(count), t.destroyed);
+}
+
+// --- From one thread to another (V5) ---------------------------------------------------------------------------
+
+TEST_F(GuardsTest, DetachedGuardEndsOnAnotherThreadAndIsWaitedFor) // V5
+{
+    object r(&t, 7);
+    auto here = r.try_access();
+    auto detached = here.detach();
+    EXPECT_FALSE(here);
+    ASSERT_TRUE(detached);
+    doorway leave;
+    std::thread holder([&leave, guard = std::move(detached)]() mutable {
+        leave.pass();
+        EXPECT_EQ(7, guard->check());
+        guard = {};
+    });
+    {
+        pending_revoke revoke(r);
+        EXPECT_FALSE(revoke.done());
+        EXPECT_EQ(0, t.destroyed);
+        leave.open();
+    }
+    EXPECT_EQ(1, t.destroyed);
+    holder.join();
+}
+
+TEST_F(GuardsTest, DetachedGuardIsNotReportedAsASelfRevoke) // V5
+{
+    object r(&t);
+    std::thread ender;
+    {
+        auto guard = r.try_access().detach();
+        ender = std::thread([&r, g = std::move(guard)]() mutable {
+            while (!r.is_revoked())
+                std::this_thread::yield();
+            g = {};
+        });
+    }
+    EXPECT_TRUE(r.revoke()); // waits; no WARN
+    ender.join();
+}
+
+TEST_F(GuardsTest, DetachingAnEmptyGuardGivesAnEmptyGuard) // V5
+{
+    object::guard empty;
+    EXPECT_FALSE(empty.detach());
+}
+
+TEST_F(GuardsTest, DetachedGuardMayBeDetachedAgain) // V5
+{
+    object r(&t, 3);
+    auto guard = r.try_access().detach().detach();
+    EXPECT_EQ(3, guard->check());
+    guard = {};
+    EXPECT_TRUE(r.revoke());
+}
+
+TEST_F(GuardsTest, ManyDetachedGuardsOfManyObjects) // V2, V5
+{
+    std::vector<std::unique_ptr<object>> objects;
+    std::vector<object::guard> guards;
+    for (int i = 0; i != 200; ++i) {
+        objects.push_back(std::make_unique<object>(&t, i));
+        for (int k = 0; k != 3; ++k)
+            guards.push_back(objects.back()->try_access().detach());
+    }
+    std::shuffle(guards.begin(), guards.end(), std::minstd_rand(3));
+    std::thread ender([&] { guards.clear(); });
+    for (auto& r : objects)
+        EXPECT_TRUE(r->revoke());
+    ender.join();
+    EXPECT_EQ(200, t.destroyed);
+}
+
+// It is in one place or the other, or in both. What a revoker scans is made long, and the guard hops between two
+// places that are far apart in it.
+TEST_F(GuardsTest, RevokerNeverMissesAGuardThatIsBeingDetached) // V5
+{
+    object other(&t);
+    std::vector<object::guard> filler;
+    for (int i = 0; i != 600; ++i)
+        filler.push_back(other.try_access().detach());
+    filler.front() = {};
+    filler.back() = {};
+    for (int round = 0; round != 300; ++round) {
+        object r(&t);
+        doorway inside;
+        std::thread reader([&] {
+            auto guard = r.try_access();
+            ASSERT_TRUE(guard);
+            inside.open();
+            for (int after = 0; after != 100; after += r.is_revoked() ? 1 : 0) {
+                guard = guard.detach();
+                guard->check();
+            }
+        });
+        inside.pass();
+        EXPECT_TRUE(r.revoke());
+        reader.join();
+    }
+}
+
+// --- Threads that end --------------------------------------------------------------------------------------------
+
+TEST_F(GuardsTest, DetachedGuardOutlivesItsThread) // V2, V5
+{
+    object r(&t, 7);
+    object::guard guard;
+    std::thread([&] { guard = r.try_access().detach(); }).join();
+    EXPECT_EQ(7, guard->check());
+    pending_revoke revoke(r);
+    EXPECT_FALSE(revoke.done());
+    EXPECT_EQ(7, guard->check());
+    guard = {};
+}
+
+TEST_F(GuardsTest, GuardOnTheHeapOutlivesItsThreadWithoutDetach) // V2
+{
+    auto r = std::make_unique<object>(&t, 7);
+    auto guard = std::make_unique<object::guard>();
+    std::thread([&] { *guard = r->try_access(); }).join();
+    EXPECT_EQ(7, (*guard)->check());
+    // Threads that come after may not take the slot that it still stands in.
+    object other(&t);
+    for (int i = 0; i != 20; ++i) {
+        std::thread([&] {
+            std::vector<object::guard> theirs;
+            for (int k = 0; k != 12; ++k)
+                theirs.push_back(other.try_access());
+        }).join();
+    }
+    {
+        pending_revoke revoke(*r);
+        EXPECT_FALSE(revoke.done());
+        EXPECT_EQ(0, t.destroyed);
+        guard.reset();
+    }
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_TRUE(other.revoke());
+}
+
+TEST_F(GuardsTest, WhoTakesOverTheRecordOfAnEndedThreadIsNotInsideItsGuards) // V2, V5
+{
+    constexpr std::size_t count = 30; // threads at once: all records that are free are taken over
+    std::vector<std::unique_ptr<object>> objects;
+    std::vector<object::guard> orphans;
+    for (std::size_t i = 0; i != count; ++i)
+        objects.push_back(std::make_unique<object>(&t));
+    std::thread([&] {
+        for (auto& r : objects)
+            orphans.push_back(r->try_access());
+    }).join();
+    object other(&t);
+    std::latch all_entered(count);
+    std::atomic<std::size_t> returned_early{0};
+    std::vector<std::thread> revokers;
+    for (auto& r : objects) {
+        revokers.emplace_back([&, r = r.get()] {
+            auto guard = other.try_access();
+            all_entered.arrive_and_wait();
+            if (!r->revoke())
+                ++returned_early;
+        });
+    }
+    for (auto& r : objects)
+        while (!r->is_revoked() && returned_early == 0)
+            std::this_thread::yield();
+    orphans.clear();
+    for (std::thread& revoker : revokers)
+        revoker.join();
+    EXPECT_EQ(0u, returned_early) << "taken for a self-revoke";
+}
+
+TEST_F(GuardsTest, ManyGuardsOfEndedThreadsAreLeftWhileNewThreadsTakeOver) // V2
+{
+    object r(&t);
+    object other(&t);
+    std::vector<object::guard> orphans;
+    for (int i = 0; i != 50; ++i) {
+        std::thread([&] {
+            for (int k = 0; k != 12; ++k)
+                orphans.push_back(r.try_access());
+        }).join();
+    }
+    std::atomic<bool> stop{false};
+    std::vector<std::thread> busy;
+    for (int i = 0; i != 2; ++i) {
+        busy.emplace_back([&] {
+            while (!stop) {
+                std::thread([&] {
+                    object::guard a = other.try_access();
+                    object::guard b = other.try_access();
+                    a->check();
+                    b->check();
+                }).join();
+            }
+        });
+    }
+    while (orphans.size() > 1)
+        orphans.pop_back();
+    {
+        pending_revoke revoke(r);
+        EXPECT_FALSE(revoke.done());
+        orphans.clear();
+    }
+    stop = true;
+    for (std::thread& thread : busy)
+        thread.join();
+    EXPECT_TRUE(other.revoke());
+}
+
+TEST_F(GuardsTest, GuardInAThreadLocalObjectIsLeftAtThreadExit) // V2
+{
+    static object* target;
+    struct at_exit {
+        object::guard guard;
+    };
+    object r(&t);
+    target = &r;
+    std::thread([&] {
+        thread_local at_exit keeper;
+        keeper.guard = target->try_access();
+        EXPECT_TRUE(keeper.guard);
+    }).join();
+    EXPECT_TRUE(r.revoke());
+}
+
+TEST_F(GuardsTest, EnteringInAThreadLocalDestructorWorks) // V2
+{
+    static object* target;
+    struct at_exit {
+        ~at_exit()
+        {
+            for (int i = 0; i != 20; ++i)
+                EXPECT_TRUE(target->try_access());
+        }
+    };
+    object r(&t);
+    target = &r;
+    std::thread([&] {
+        thread_local at_exit late; // made before the library's own, so destroyed after it
+        (void)&late;
+        EXPECT_TRUE(target->try_access());
+    }).join();
+    EXPECT_TRUE(r.revoke());
+}
+
+TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
+{
+    object r(&t);
+    std::vector<const void*> seen;
+    for (int i = 0; i != 100; ++i) {
+        std::thread([&] {
+            auto guard = r.try_access();
+            seen.push_back(detail::this_reader.record);
+        }).join();
+    }
+    std::sort(seen.begin(), seen.end());
+    seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
+    EXPECT_LE(seen.size(), 3u);
+}
+
+} // namespace
+} // namespace devres::test
