@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+#
+# devres_add_library(<component> HEADERS <file>... SOURCES <file>... [LINK <target>...])
+#
+# Defines target devres_<component>, alias and exported name devres::<component>, from the folder that
+# calls it. The public headers' root is <folder>/include, so a library sees the headers of what it links
+# and no others: that is what keeps core ignorant of its adapters.
+
+function(devres_add_library component)
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;LINK")
+    set(target devres_${component})
+
+    add_library(${target} ${arg_SOURCES})
+    add_library(devres::${component} ALIAS ${target})
+    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS})
+    target_link_libraries(${target} PUBLIC ${arg_LINK})
+    target_compile_features(${target} PUBLIC cxx_std_20)
+    target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti)
+    set_target_properties(${target} PROPERTIES
+        EXPORT_NAME ${component}
+        POSITION_INDEPENDENT_CODE ON
+        VERSION ${PROJECT_VERSION}
+        SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+    if(NOT DEFINED CMAKE_INSTALL_RPATH)
+        # The three lie side by side, wherever their tree is moved to.
+        set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN")
+    endif()
+endfunction()
