@@ -86,7 +86,10 @@ struct core {
         older->next->prev = res;
         older->next = res;
         ++head->count_;
-        if (head->index_) [[unlikely]]
+        // While the index fills it may have come past this place: then it is of no use, and the next removal makes another.
+        if (head->index_ && !head->index_->complete()) [[unlikely]]
+            head->index_->spoil();
+        else if (head->index_) [[unlikely]]
             index_new_locked(head, res);
     }
 

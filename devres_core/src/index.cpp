@@ -107,6 +107,8 @@ std::uint32_t& index::link_to_leader(const index_key& key, std::uint64_t hash) c
 
 bool index::insert_locked(resource* res) noexcept
 {
+    if (has(res))
+        return true;
     std::uint32_t e = unused_;
     if (e) {
         unused_ = entries_[e].next;
@@ -132,9 +134,9 @@ void index::erase_locked(resource* res) noexcept
 {
     if (cursor_ == res)
         cursor_ = res->prev; // may be the list itself: start again from its oldest
-    const std::uint32_t e = res->size;
-    if (!is_indexed(res) || e == 0 || e >= used_ || entries_[e].res != res)
+    if (!has(res))
         return;
+    const std::uint32_t e = res->size;
     entry& gone = entries_[e];
     if (gone.newer) {
         entries_[gone.newer].older = gone.older;

@@ -44,13 +44,20 @@ public:
     bool complete() const noexcept { return cursor_ == nullptr; }
     // Once a resource did not fit, look-ups would miss it.
     bool full() const noexcept { return full_; }
+    void spoil() noexcept { full_ = true; }
     bool usable() const noexcept { return complete() && !full_; }
 
     // Takes up to `batch` more resources of `list`, oldest first.
     // Returns: false if it is full.
     bool fill_locked(const links* list, int batch) noexcept;
 
-    // A resource that was just put on the list. False: full.
+    bool has(const resource* res) const noexcept
+    {
+        const std::uint32_t e = res->size;
+        return is_indexed(res) && e != 0 && e < used_ && entries_[e].res == res;
+    }
+
+    // A resource that is on the list; one that is in it already stays. False: full.
     bool insert_locked(resource* res) noexcept;
     // A resource that is about to leave the list, in it or not.
     void erase_locked(resource* res) noexcept;

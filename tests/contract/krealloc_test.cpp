@@ -55,6 +55,29 @@ TYPED_TEST(KreallocContract, KeepsContentsToTheSmallerSize)
     }
 }
 
+// A5: also on an owner with many resources that has an index for removals.
+TYPED_TEST(KreallocContract, KeepsContentsAmongManyIndexedResources)
+{
+    for (int i = 0; i < 200; ++i)
+        this->add("1");
+    EXPECT_EQ(-ENOENT, TypeParam::remove_action_nowarn(this->owner, &record, this->make("missing")));
+    for (const std::size_t first : {std::size_t{40}, std::size_t{30000}}) {
+        std::size_t size = first;
+        void* p = TypeParam::kmalloc(this->owner, size);
+        ASSERT_TRUE(p);
+        this->fill(p, size);
+        for (const std::size_t to : {200u, 600u, 2000u, 90000u, 300u, 1000u, 20u}) {
+            p = TypeParam::krealloc(this->owner, p, to);
+            ASSERT_TRUE(p);
+            EXPECT_TRUE(this->is_filled(p, std::min<std::size_t>(size, to))) << size << " to " << to;
+            this->fill(p, to);
+            size = to;
+        }
+        TypeParam::kfree(this->owner, p);
+    }
+    EXPECT_EQ(200u, this->listed());
+}
+
 // A5: growing in many steps.
 TYPED_TEST(KreallocContract, GrowsStepByStep)
 {

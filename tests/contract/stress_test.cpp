@@ -295,8 +295,10 @@ TYPED_TEST(StressContract, BlocksMoveWhileGroupsAreReleased)
 TYPED_TEST(StressContract, BlocksMoveWhileIndexesAreBuilt)
 {
     using F = TypeParam;
-    step* missing = this->make("missing");
-    step* many = this->make("many");
+    constexpr std::size_t sizes[] = {60000, 100, 60000, 20000}; // a slot now and then
+    constexpr int many = 60000;
+    fate shared;
+    fate missing;
     std::array<void*, thread_count> blocks{};
     for (void*& p : blocks) {
         p = F::kmalloc(this->owner, 20000); // older than all that is indexed after them
@@ -305,23 +307,24 @@ TYPED_TEST(StressContract, BlocksMoveWhileIndexesAreBuilt)
     std::atomic<bool> growing{true};
     this->together([&](std::size_t t) {
         if (t == 0) {
-            for (int i = 0; i < 10000; ++i) {
-                EXPECT_EQ(0, F::add_action(this->owner, &record, many));
+            for (int i = 0; i < many; ++i) {
+                EXPECT_EQ(0, F::add_action(this->owner, &meet, &shared));
                 if (i % 64 == 0) {
-                    EXPECT_EQ(-ENOENT, F::remove_action_nowarn(this->owner, &record, missing));
+                    EXPECT_EQ(-ENOENT, F::remove_action_nowarn(this->owner, &meet, &missing));
                 }
             }
             growing = false;
             return;
         }
-        for (int i = 0; growing && blocks[t]; ++i)
-            blocks[t] = F::krealloc(this->owner, blocks[t], i % 2 ? 20000 : 60000);
+        for (unsigned i = 0; growing && blocks[t]; ++i)
+            blocks[t] = F::krealloc(this->owner, blocks[t], sizes[i % 4]);
     });
     for (void* p : blocks) {
         EXPECT_TRUE(p) << "not found";
         F::kfree(this->owner, p);
     }
-    EXPECT_EQ(10000u, this->listed());
+    this->end();
+    EXPECT_EQ(many, shared.ends);
 }
 
 // C13: what a call writes into the memory it attaches is written before somebody else can release that.
