@@ -2,11 +2,9 @@
 
 #include "arena.h"
 
-#include <climits>
 #include <new>
 #include <utility>
 
-#include "futex.h"
 #include "upstream.h"
 
 namespace devres::detail {
@@ -15,7 +13,6 @@ namespace {
 
 // Small enough for malloc's fast path; with the arena itself, room for a dozen actions.
 constexpr std::size_t first_block_bytes = 1008;
-constexpr std::uint32_t gone = 1u << 31;
 
 } // namespace
 
@@ -73,20 +70,6 @@ void arena::resize(resource* res, std::size_t size) noexcept
         poison(res->payload(), payload_capacity(state_word::of(res).size_class()));
         unpoison(res->payload(), size);
     }
-}
-
-block* arena::give_locked(resource* res) noexcept
-{
-    if (--live_ == 0)
-        return start_afresh_locked();
-    set_life(res, life::free);
-    if constexpr (!checked_memory) {
-        links*& list = free_[state_word::of(res).size_class()];
-        res->next = list;
-        list = res;
-        reusable_ = true;
-    }
-    return nullptr;
 }
 
 bool arena::give_all_locked(std::uint32_t n, block** garbage) noexcept
@@ -152,27 +135,28 @@ block* arena::start_afresh_locked() noexcept
     return garbage;
 }
 
-resource* arena::slot_at_locked(const void* p) const noexcept
+bool arena::find_slot_locked(const void* p, resource** res) noexcept
 {
-    // As numbers: `p` may be anything, and pointers may only be compared within one object.
-    const std::uintptr_t header = reinterpret_cast<std::uintptr_t>(p) - sizeof(resource);
-    if (header % unit != 0)
-        return nullptr;
-    for (block* b = blocks_; b; b = b->older) {
-        const std::uintptr_t offset = header - reinterpret_cast<std::uintptr_t>(b->first);
-        if (offset >= static_cast<std::size_t>(b->bump - b->first))
-            continue;
-        // SAFETY: a marked unit is the start of a slot, and a slot starts with its header.
-        return b->marked(b->first + offset) ? reinterpret_cast<resource*>(b->first + offset) : nullptr;
-    }
-    return nullptr;
+    // Everything that is not marked yet, not only what would do here: who frees one will free others.
+    int batch = 1024;
+    for (block* b = blocks_; b; b = b->older)
+        for (; b->marked_to != b->bump; --batch) {
+            if (batch == 0)
+                return false;
+            // SAFETY: invariant 2.
+            b->mark(class_bytes(state_word::of(reinterpret_cast<resource*>(b->marked_to)).size_class()));
+        }
+    *res = marked_slot_at_locked(p);
+    return true;
 }
 
 // --- Life ----------------------------------------------------------------------------------------------
 
 void arena::put() noexcept
 {
-    if (references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
+    // Who has the only reference needs no locked instruction to find out.
+    if (references_.load(std::memory_order_acquire) != 1 &&
+        references_.fetch_sub(1, std::memory_order_acq_rel) != 1)
         return;
     block* b = blocks_;
     while (b->older) {
@@ -185,29 +169,6 @@ void arena::put() noexcept
     std::pmr::memory_resource* upstream = upstream_;
     this->~arena();
     upstream_free(upstream, this, first_block_bytes, unit);
-}
-
-devres_head* arena::enter() noexcept
-{
-    if ((visitors_.fetch_add(1, std::memory_order_acq_rel) & gone) == 0)
-        return head_;
-    leave();
-    return nullptr;
-}
-
-void arena::leave() noexcept
-{
-    if (visitors_.fetch_sub(1, std::memory_order_acq_rel) == (gone | 1))
-        futex_wake(visitors_, INT_MAX);
-}
-
-void arena::orphan() noexcept
-{
-    std::uint32_t now = visitors_.fetch_or(gone, std::memory_order_acq_rel) | gone;
-    while (now != gone) {
-        futex_wait(visitors_, now);
-        now = visitors_.load(std::memory_order_acquire);
-    }
 }
 
 } // namespace devres::detail

@@ -4,14 +4,15 @@
 //
 // Slots of some two dozen size classes are carved off the newest of a few blocks, each twice as large as the one
 // before, and reused by class. A bit for each 16 bytes says where slots start, so that a pointer can be
-// checked without following it. When the last slot comes back everything starts afresh.
+// checked without following it (block.h). When the last slot comes back everything starts afresh.
 //
 // Thread safety: what ends in _locked needs the head's lock; the rest is said there. No function calls the
 // upstream under the lock: blocks come in and go out by hand.
 //
 // Invariants
 // 1. A slot is 16-byte aligned and begins with a resource header.
-// 2. A slot's bit in `starts` is set from its first use until the arena starts afresh.
+// 2. Below a block's `bump` slots follow one another without a gap, and the state of each says its class, until the
+//    arena starts afresh.
 // 3. The arena lives as long as its head, and beyond it as long as a handle, or a release under way on the
 //    thread that destroyed the head, refers to it.
 //
@@ -25,6 +26,7 @@
 #include <memory_resource>
 #include <utility>
 
+#include <devres/detail/lock.h>
 #include <devres/devres.h>
 
 #include "block.h"
@@ -55,23 +57,22 @@ public:
         return class_bytes(size_class) - sizeof(resource) - red_zone_bytes;
     }
 
-    // Null if a block has to be added first. The header's state is left to the caller.
-    resource* take_locked(unsigned size_class, std::size_t size) noexcept
+    // A slot for `size` payload bytes, which the caller makes a resource of before it lets go of the lock; null if a
+    // block has to be added first.
+    void* take_locked(unsigned size_class, [[maybe_unused]] std::size_t size) noexcept
     {
-        resource* res = nullptr;
-        if (links* reused = free_[size_class]) {
-            free_[size_class] = reused->next;
-            res = static_cast<resource*>(reused);
+        void* slot = free_[size_class];
+        if (slot) {
+            free_[size_class] = free_[size_class]->next;
         } else {
-            char* slot = blocks_->carve(class_bytes(size_class));
+            slot = blocks_->carve(class_bytes(size_class));
             if (!slot) [[unlikely]]
                 return nullptr;
-            res = ::new (static_cast<void*>(slot)) resource; // trivial: nothing is written
         }
         if constexpr (checked_memory)
-            unpoison(res->payload(), size);
+            unpoison(static_cast<char*>(slot) + sizeof(resource), size);
         ++live_;
-        return res;
+        return slot;
     }
     // The payload of a taken slot is now `size` bytes.
     static void resize(resource* res, std::size_t size) noexcept;
@@ -83,13 +84,48 @@ public:
             poison(res->payload(), class_bytes(state_word::of(res).size_class()) - sizeof(resource));
     }
     // Blocks to free without the lock, or null.
-    [[nodiscard]] block* give_locked(resource* res) noexcept;
+    [[nodiscard]] block* give_locked(resource* res) noexcept
+    {
+        if (live_ == 1) [[unlikely]] {
+            live_ = 0;
+            return start_afresh_locked();
+        }
+        give_one_of_many_locked(res);
+        return nullptr;
+    }
+    // The same if it is not the last one.
+    bool has_many_locked() const noexcept { return live_ > 1; }
+    void give_one_of_many_locked(resource* res) noexcept
+    {
+        --live_;
+        const state_word state = state_word::of(res).with(life::free);
+        state.store(res);
+        if constexpr (!checked_memory) {
+            links*& list = free_[state.size_class()];
+            res->next = list;
+            list = res;
+            reusable_ = true;
+        }
+    }
     // `n` slots, linked by next, none of them live any more. False: they must come back as batch instead.
     [[nodiscard]] bool give_all_locked(std::uint32_t n, block** garbage) noexcept;
     void give_batch_locked(slot_batch& batch) noexcept;
 
-    // The slot whose payload is at `p`; null if there is none. Follows nothing but its own bookkeeping.
-    resource* slot_at_locked(const void* p) const noexcept;
+    // The slot whose payload is at `p`; null if there is none, or if that is not known yet. Follows nothing but its
+    // own bookkeeping.
+    resource* marked_slot_at_locked(const void* p) const noexcept
+    {
+        const block* b = block_of_locked(p);
+        const char* slot = static_cast<const char*>(p) - sizeof(resource);
+        if (!b || slot >= b->marked_to || !b->marked(slot)) [[unlikely]]
+            return nullptr;
+        // SAFETY: a marked unit is the start of a slot, and a slot starts with its header.
+        return reinterpret_cast<resource*>(const_cast<char*>(slot));
+    }
+    // The same, but finds out. In short sections: false if it has to be asked again, the lock having been released.
+    bool find_slot_locked(const void* p, resource** res) noexcept;
+
+    std::size_t live_locked() const noexcept { return live_; }
 
     // --- Blocks ---
     // How a next block is fetched: ask, allocate without the lock, hand over.
@@ -107,11 +143,20 @@ public:
     void get() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void put() noexcept;
 
-    // A handle's way to the head: null if that is gone. A non-null result must be followed by leave().
-    devres_head* enter() noexcept;
-    void leave() noexcept;
-    // The head goes: waits for those between enter() and leave(), which is short, and lets no more in.
-    void orphan() noexcept;
+    // A handle's way to the head: calls work(head), with the head kept from ending, unless that has happened.
+    template <class Work>
+    void with_head(Work work) noexcept
+    {
+        const scoped_lock held(gate_);
+        if (head_)
+            work(head_);
+    }
+    // The head goes, or takes other memory.
+    void orphan() noexcept
+    {
+        const scoped_lock held(gate_);
+        head_ = nullptr;
+    }
 
     std::pmr::memory_resource* upstream() const noexcept { return upstream_; }
 
@@ -121,10 +166,23 @@ private:
     }
     ~arena() = default;
     [[nodiscard]] block* start_afresh_locked() noexcept;
+    // The block that has a slot header in front of `p`, if `p` can be a payload there.
+    const block* block_of_locked(const void* p) const noexcept
+    {
+        // As numbers: `p` may be anything, and pointers may only be compared within one object.
+        const std::uintptr_t header = reinterpret_cast<std::uintptr_t>(p) - sizeof(resource);
+        if (header % unit != 0) [[unlikely]]
+            return nullptr;
+        for (const block* b = blocks_; b; b = b->older)
+            if (header - reinterpret_cast<std::uintptr_t>(b->first) <
+                static_cast<std::size_t>(b->bump - b->first))
+                return b;
+        return nullptr;
+    }
 
     std::atomic<std::uint32_t> references_{1};
-    std::atomic<std::uint32_t> visitors_{0}; // bit 31: the head is gone
-    devres_head* head_;
+    lock gate_; // taken before the head's
+    devres_head* head_ DEVRES_GUARDED_BY(gate_);
     std::pmr::memory_resource* upstream_;
     block* blocks_ = nullptr; // newest first; the last one holds the arena itself
     std::uint32_t live_ = 0;

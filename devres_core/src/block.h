@@ -47,12 +47,16 @@ static_assert(class_of_bytes(257) == 17 && class_of_bytes(320) == 17 && class_of
 static_assert(class_of_bytes(512) == 20 && class_of_bytes(513) == 21 && class_of_bytes(1024) == 24);
 
 // What the upstream gave: this header, one bit for each unit of the slots, the slots.
+//
+// The bits say where slots start, and are set only when somebody asks: slots say their size themselves, so they can
+// be walked from the first one up to `bump`. An owner that never frees one by its pointer pays nothing for them.
 struct alignas(16) block {
     block* older;
     std::size_t bytes;
     char* bump; // slots below it have been used
     char* first;
     char* end;
+    char* marked_to; // slots below it have their bit; the word of this place is initialised
 
     std::uint64_t* starts() noexcept { return reinterpret_cast<std::uint64_t*>(this + 1); }
     const std::uint64_t* starts() const noexcept { return reinterpret_cast<const std::uint64_t*>(this + 1); }
@@ -60,7 +64,7 @@ struct alignas(16) block {
     // Lays a block out in `bytes` bytes at `memory`.
     static block* place(void* memory, std::size_t bytes, std::size_t whole) noexcept
     {
-        // One bit for each 16 bytes: of 129 parts, 128 are slots.
+        // One bit for each 16 bytes: of 129 parts, 128 are slots. There is always a word for the place behind the last.
         const std::size_t room = bytes - sizeof(block);
         const std::size_t bitmap = round_up(room / 129 + 1, unit);
         auto* b = ::new (memory) block;
@@ -69,44 +73,53 @@ struct alignas(16) block {
         b->first = static_cast<char*>(memory) + sizeof(block) + bitmap;
         b->end = b->first + (room - bitmap) / unit * unit;
         b->bump = b->first;
-        std::memset(b->starts(), 0, bitmap);
+        b->marked_to = b->first;
+        b->starts()[0] = 0;
         poison(b->first, static_cast<std::size_t>(b->end - b->first));
         return b;
     }
 
-    bool all_free() const noexcept { return bump == first; }
-
     std::size_t room() const noexcept { return static_cast<std::size_t>(end - bump); }
 
-    // The next `size` bytes, marked as a slot; null if there is no room.
+    // The next `size` bytes; null if there is no room.
     char* carve(std::size_t size) noexcept
     {
         char* slot = bump;
         if (room() < size) [[unlikely]]
             return nullptr;
         bump = slot + size;
-        mark(slot);
         unpoison(slot, 32); // the header
         return slot;
     }
 
-    void mark(const char* slot) noexcept
+    // Marks the slot at `marked_to`, which is `size` bytes.
+    void mark(std::size_t size) noexcept
     {
-        const auto n = static_cast<std::size_t>(slot - first) / unit;
+        const std::size_t n = units_to(marked_to);
         starts()[n / 64] |= std::uint64_t{1} << (n % 64);
+        marked_to += size;
+        if (const std::size_t word = units_to(marked_to) / 64; word != n / 64)
+            starts()[word] = 0;
     }
+    // Requires: slot < marked_to.
     bool marked(const char* slot) const noexcept
     {
-        const auto n = static_cast<std::size_t>(slot - first) / unit;
+        const std::size_t n = units_to(slot);
         return (starts()[n / 64] >> (n % 64) & 1u) != 0;
     }
 
     void forget_slots() noexcept
     {
-        const auto used = static_cast<std::size_t>(bump - first) / unit;
-        std::memset(starts(), 0, round_up(used, 64) / 8);
         poison(first, static_cast<std::size_t>(bump - first));
         bump = first;
+        marked_to = first;
+        starts()[0] = 0;
+    }
+
+private:
+    std::size_t units_to(const char* at) const noexcept
+    {
+        return static_cast<std::size_t>(at - first) / unit;
     }
 };
 

@@ -5,6 +5,8 @@
 // Thread safety: functions ending in _locked need the head's lock.
 #pragma once
 
+#include <limits>
+
 #include <devres/detail/attach.h>
 #include <devres/detail/thread.h>
 #include <devres/devres.h>
@@ -23,8 +25,7 @@ struct no_fill {
 };
 
 struct core {
-    // The head's lock, held to the end of the scope. Taking it from a match or for_each callback of the same head
-    // is reported instead of hanging (C2).
+    // The head's lock, held to the end of the scope.
     class DEVRES_SCOPED_CAPABILITY [[nodiscard]] guard {
     public:
         guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(head->lock_);
@@ -36,6 +37,53 @@ struct core {
         biased_lock& lock_;
         lock_mode mode_;
     };
+    // The same if it costs nothing, being biased to this thread; else it is not held, and the caller does it another way.
+    class DEVRES_SCOPED_CAPABILITY [[nodiscard]] quick_guard {
+    public:
+        explicit quick_guard(devres_head* head) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+            : lock_(head->lock_),
+              held_(lock_.try_acquire_biased())
+        {
+        }
+        ~quick_guard() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+        {
+            if (held_) [[likely]]
+                lock_.release_biased();
+        }
+        quick_guard(const quick_guard&) = delete;
+        quick_guard& operator=(const quick_guard&) = delete;
+
+        explicit operator bool() const noexcept { return held_; }
+
+        // It cannot be done under this guard: lets go, for the caller to take the lock the other way at once.
+        bool fail() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+        {
+            if (held_)
+                lock_.release_to_retry();
+            held_ = false;
+            return false;
+        }
+
+    private:
+        biased_lock& lock_;
+        bool held_;
+    };
+
+    // The same around match and for_each callbacks: one that comes back to this head finds the lock taken by its
+    // own thread, which is reported instead of hanging (C2).
+    class DEVRES_SCOPED_CAPABILITY [[nodiscard]] callback_guard {
+    public:
+        callback_guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(head->lock_);
+        ~callback_guard() DEVRES_RELEASE();
+        callback_guard(const callback_guard&) = delete;
+        callback_guard& operator=(const callback_guard&) = delete;
+
+    private:
+        devres_head* head_;
+    };
+
+    // Not biased to this thread, or called back from under the lock.
+    static void acquire_slow(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(head->lock_);
 
     // --- The list ---
 
@@ -53,19 +101,22 @@ struct core {
         res->prev = newest;
         newest->next = res;
         head->list_.prev = res;
-        ++head->count_;
         if (head->index_) [[unlikely]]
             index_new_locked(head, res);
     }
 
+    static void unchain_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(head->lock_)
+    {
+        static_cast<void>(head);
+        res->next->prev = res->prev;
+        res->prev->next = res->next;
+    }
     // Takes it off the list and leaves its state alone.
     static void unlink_only_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(head->lock_)
     {
         if (head->index_) [[unlikely]]
             head->index_->erase_locked(res);
-        res->next->prev = res->prev;
-        res->prev->next = res->next;
-        --head->count_;
+        unchain_locked(head, res);
     }
 
     // Takes it off the list. Its life is then `after`.
@@ -85,7 +136,6 @@ struct core {
         res->next = older->next;
         older->next->prev = res;
         older->next = res;
-        ++head->count_;
         // While the index fills it may have come past this place: then it is of no use, and the next removal makes another.
         if (head->index_ && !head->index_->complete()) [[unlikely]]
             head->index_->spoil();
@@ -112,7 +162,7 @@ struct core {
     }
     static bool is_current_locked(const devres_head* head, state_word s) noexcept DEVRES_REQUIRES(head->lock_)
     {
-        return s.epoch() == head->epoch_;
+        return s.is_of_epoch(head->epoch_);
     }
 
     // Everything on the list, newest first, linked by prev up to null; the list is then empty.
@@ -129,6 +179,29 @@ struct core {
                             state_word born, const char* function, Init init, listing when = listing::now,
                             Fill fill = {}) noexcept;
 
+    // What attach() mostly comes to: the lock biased to this thread, a slot at hand, no index. No call and no locked
+    // instruction. `size_field` is what the header says as size.
+    // Returns: null, with nothing done, if it is not so; attach() will do it.
+    template <class Fill>
+    static resource* attach_quickly(devres_head* head, const resource_ops* ops, unsigned size_class,
+                                    std::size_t size, std::size_t size_field, Fill fill) noexcept;
+
+    // The same for freeing: unlinks the plain memory at `p`, if it is this head's, in a slot, and not the last.
+    // Returns: false, with nothing done, if it is not so.
+    static bool free_quickly(devres_head* head, const void* p, const resource_ops* ops) noexcept;
+    // And for an action that the index has.
+    static bool remove_quickly(devres_head* head, const index_key& action) noexcept;
+    // Takes off list and index the action of that key, if the index has it and no other is equal to it. Else null.
+    static resource* take_only_locked(devres_head* head, const index_key& action) noexcept
+        DEVRES_REQUIRES(head->lock_)
+    {
+        resource* res =
+            head->index_ && head->index_->usable() ? head->index_->take_only_locked(action) : nullptr;
+        if (res) [[likely]]
+            unchain_locked(head, res);
+        return res;
+    }
+
     static index* take_index_locked(devres_head* head) noexcept DEVRES_REQUIRES(head->lock_)
     {
         index* taken = head->index_;
@@ -142,31 +215,28 @@ struct core {
     static void with_key(devres_head* head, const index_key& key, const char* function,
                          Work work) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
-        for (bool prepared = false;; prepared = true) {
+        for (std::size_t most = index::worth_it;; most = std::numeric_limits<std::size_t>::max()) {
             {
                 const guard held(head, function);
-                if (prepared || can_find_locked(head)) {
-                    work(find_key_locked(head, key));
+                resource* res = nullptr;
+                if (find_key_locked(head, key, most, &res)) {
+                    work(res);
                     return;
                 }
             }
             prepare_index(head, function);
         }
     }
-    // True if find_key_locked is quick: few resources, or an index that is complete.
-    static bool can_find_locked(const devres_head* head) noexcept DEVRES_REQUIRES(head->lock_)
-    {
-        return head->count_ <= index::worth_it || (head->index_ && head->index_->usable());
-    }
+    // The newest listed resource with that key, by index or by a scan of up to `most` resources.
+    // Returns: false if that did not settle it.
+    static bool find_key_locked(devres_head* head, const index_key& key, std::size_t most,
+                                resource** res) noexcept DEVRES_REQUIRES(head->lock_);
     // Makes or completes the index, without the lock but for short sections. Without memory there is none.
     static void prepare_index(devres_head* head, const char* function) noexcept DEVRES_EXCLUDES(head->lock_);
     // Makes sure that there is an arena, with room for a slot of that class. Nobody keeps the room for the caller.
     // False: no memory.
     static bool fetch_memory(devres_head* head, unsigned size_class, const char* function) noexcept
         DEVRES_EXCLUDES(head->lock_);
-    // The newest listed resource with that key, by index or by scan.
-    static resource* find_key_locked(devres_head* head, const index_key& key) noexcept
-        DEVRES_REQUIRES(head->lock_);
 
     // --- Plain access ---
 
@@ -174,10 +244,8 @@ struct core {
     static std::pmr::memory_resource* upstream(const devres_head* head) noexcept { return head->upstream_; }
     static arena*& memory(devres_head* head) noexcept { return head->arena_; }
     static pass*& passes(devres_head* head) noexcept { return head->passes_; }
-    static std::uint32_t& begun(devres_head* head) noexcept { return head->begun_; }
     static std::atomic<std::uint32_t>& ended(devres_head* head) noexcept { return head->ended_; }
     static links* list(devres_head* head) noexcept { return &head->list_; }
-    static std::atomic<const void*>& in_callback(devres_head* head) noexcept { return head->in_callback_; }
 
     static resource* res_of(devres_node* node) noexcept { return &node->res_; }
     static devres_node* node_of(resource* res) noexcept { return container_of<&devres_node::res_>(res); }
@@ -196,9 +264,12 @@ struct core {
 [[gnu::always_inline]] inline core::guard::guard(devres_head* head, const char* function) noexcept
     : lock_(head->lock_)
 {
-    if (head->in_callback_.load(std::memory_order_relaxed) == this_thread()) [[unlikely]]
-        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
-    mode_ = lock_.acquire();
+    if (lock_.try_acquire_biased()) [[likely]] {
+        mode_ = lock_mode::biased;
+        return;
+    }
+    acquire_slow(head, function);
+    mode_ = lock_mode::basic;
 }
 
 // --- Attaching in one step --------------------------------------------------------------------------------
@@ -224,9 +295,8 @@ inline resource* core::attach(devres_head* head, const resource_ops* ops, std::s
     do {
         const guard held(head, function);
         arena* memory = head->arena_;
-        if (resource* res = memory ? memory->take_locked(size_class, size) : nullptr) [[likely]] {
-            res->ops = ops;
-            res->size = static_cast<std::uint32_t>(size);
+        if (void* slot = memory ? memory->take_locked(size_class, size) : nullptr) [[likely]] {
+            auto* res = ::new (slot) resource{{nullptr, nullptr}, ops, static_cast<std::uint32_t>(size), 0};
             fill(res->payload());
             init(res);
             link_if(when, head, res, born.at(place::slot, size_class));
@@ -234,6 +304,61 @@ inline resource* core::attach(devres_head* head, const resource_ops* ops, std::s
         }
     } while (fetch_memory(head, size_class, function));
     return nullptr;
+}
+
+template <class Fill>
+[[gnu::always_inline]] inline resource*
+core::attach_quickly(devres_head* head, const resource_ops* ops, unsigned size_class, std::size_t size,
+                     std::size_t size_field, Fill fill) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    quick_guard held(head);
+    arena* memory = held ? head->arena_ : nullptr;
+    void* slot = memory && !head->index_ ? memory->take_locked(size_class, size) : nullptr;
+    if (!slot) [[unlikely]] {
+        held.fail();
+        return nullptr;
+    }
+    links* newest = head->list_.prev;
+    const state_word state = state_word::make(life::listed).at(place::slot, size_class);
+    auto* res = ::new (slot) resource{{&head->list_, newest},
+                                      ops,
+                                      static_cast<std::uint32_t>(size_field),
+                                      state.with_epoch(head->epoch_).bits()};
+    fill(res->payload());
+    newest->next = res;
+    head->list_.prev = res;
+    return res;
+}
+
+inline bool core::free_quickly(devres_head* head, const void* p,
+                               const resource_ops* ops) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    quick_guard held(head);
+    arena* memory = held ? head->arena_ : nullptr;
+    if (!memory || !memory->has_many_locked()) [[unlikely]]
+        return held.fail();
+    const state_word plain = state_word::make(life::listed).with_epoch(head->epoch_);
+    resource* res = memory->marked_slot_at_locked(p);
+    if (!res || res->ops != ops || !state_word::of(res).equals_but_class(plain)) [[unlikely]]
+        return held.fail();
+    unchain_locked(head, res);
+    arena::retire(res);
+    memory->give_one_of_many_locked(res);
+    return true;
+}
+
+inline bool core::remove_quickly(devres_head* head,
+                                 const index_key& action) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    quick_guard held(head);
+    if (!held || !head->arena_ || !head->arena_->has_many_locked()) [[unlikely]]
+        return held.fail();
+    resource* res = take_only_locked(head, action);
+    if (!res) [[unlikely]]
+        return held.fail();
+    arena::retire(res);
+    head->arena_->give_one_of_many_locked(res);
+    return true;
 }
 
 } // namespace devres::detail

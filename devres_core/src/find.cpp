@@ -16,7 +16,7 @@ constexpr int fill_batch = 256;
 void core::index_new_locked(devres_head* head, resource* res) noexcept
 {
     // While it is incomplete the resource will be met on the way; when it is full the next removal replaces it.
-    if (head->index_->complete() && is_indexed(res))
+    if (head->index_->usable() && is_indexed(res))
         head->index_->insert_locked(res);
 }
 
@@ -28,26 +28,23 @@ void core::prepare_index(devres_head* head, const char* function) noexcept
         const guard held(head, function);
         if (head->index_ && head->index_->full())
             full = take_index_locked(head);
-        if (!head->index_ && head->count_ > index::worth_it)
-            resources = head->count_;
-    }
-    index::destroy(head->upstream_, full);
-    if (resources == 0)
-        return;
-    index* fresh = index::create(head->upstream_, &head->list_, resources);
-    if (!fresh)
-        return; // a scan will do
-    const index* made = fresh;
-    {
-        const guard held(head, function);
         if (!head->index_)
-            head->index_ = std::exchange(fresh, nullptr);
+            resources = index::worth_it + (head->arena_ ? head->arena_->live_locked() : 0);
     }
-    index::destroy(head->upstream_, fresh); // somebody was faster
+    if (resources != 0) {
+        index* fresh = index::create(head->upstream_, &head->list_, resources, full);
+        if (fresh) { // else a scan will do
+            const guard held(head, function);
+            if (!head->index_)
+                head->index_ = std::exchange(fresh, nullptr);
+        }
+        index::destroy(head->upstream_, fresh); // somebody was faster
+        index::destroy(head->upstream_, full);
+    }
     for (bool more = true; more;) {
         const guard held(head, function);
         more =
-            head->index_ == made && !made->complete() && head->index_->fill_locked(&head->list_, fill_batch);
+            head->index_ && !head->index_->complete() && head->index_->fill_locked(&head->list_, fill_batch);
     }
 }
 
@@ -86,16 +83,24 @@ bool core::fetch_memory(devres_head* head, unsigned size_class, const char* func
     return true;
 }
 
-resource* core::find_key_locked(devres_head* head, const index_key& key) noexcept
+bool core::find_key_locked(devres_head* head, const index_key& key, std::size_t most,
+                           resource** found) noexcept
 {
-    if (head->index_ && head->index_->usable())
-        return head->index_->find_locked(key);
+    *found = nullptr;
+    if (head->index_ && head->index_->usable()) {
+        *found = head->index_->find_locked(key);
+        return true;
+    }
     for (links* at = head->list_.prev; at != &head->list_; at = at->prev) {
         auto* res = static_cast<resource*>(at);
-        if (is_indexed(res) && key_of_resource(res) == key)
-            return res;
+        if (is_indexed(res) && key_of_resource(res) == key) {
+            *found = res;
+            return true;
+        }
+        if (most-- == 0)
+            return false;
     }
-    return nullptr;
+    return true;
 }
 
 } // namespace devres::detail

@@ -13,6 +13,31 @@
 namespace devres {
 namespace detail {
 
+// --- The lock ----------------------------------------------------------------------------------------------
+
+void core::acquire_slow(devres_head* head, const char* function) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    if (head->in_callback_.load(std::memory_order_relaxed) == this_thread())
+        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
+    head->lock_.acquire_basic();
+}
+
+core::callback_guard::callback_guard(devres_head* head,
+                                     const char* function) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    : head_(head)
+{
+    if (head->in_callback_.load(std::memory_order_relaxed) == this_thread())
+        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
+    head->lock_.acquire_plain();
+    head->in_callback_.store(this_thread(), std::memory_order_relaxed);
+}
+
+core::callback_guard::~callback_guard() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    head_->in_callback_.store(nullptr, std::memory_order_relaxed);
+    head_->lock_.release_plain();
+}
+
 // --- The list --------------------------------------------------------------------------------------------
 
 resource* core::detach_all_locked(devres_head* head, index** stale) noexcept
@@ -20,8 +45,7 @@ resource* core::detach_all_locked(devres_head* head, index** stale) noexcept
     auto* newest = static_cast<resource*>(head->list_.prev);
     head->list_.next->prev = nullptr;
     head->list_.next = head->list_.prev = &head->list_;
-    head->count_ = 0;
-    head->epoch_ = (head->epoch_ + 1) & state_word::epoch_mask;
+    head->epoch_ += one_epoch;
     *stale = take_index_locked(head);
     return newest;
 }
@@ -33,14 +57,12 @@ std::size_t core::check(const devres_head* head) noexcept
     std::size_t n = 0;
     const links* list = &h->list_;
     for (const links* at = list; at->next != list; at = at->next, ++n) {
-        if (at->next->prev != at || n > h->count_)
+        if (at->next->prev != at)
             bug("check", head, nullptr, "the links of the list disagree");
         if (!is_listed_locked(h, static_cast<const resource*>(at->next)) &&
             state_word::of(static_cast<const resource*>(at->next)).where() != life::constructing)
             bug("check", head, static_cast<const resource*>(at->next), "on the list but not marked so");
     }
-    if (n != h->count_)
-        bug("check", head, nullptr, "the count of listed resources is wrong");
     return n;
 }
 
@@ -67,22 +89,14 @@ void require_idle(resource* res, const devres_head* head, const char* function,
 resource* find_locked(devres_head* head, dr_release_t release, dr_match_t match,
                       void* match_data) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
-    std::atomic<const void*>& in_callback = core::in_callback(head);
-    if (match)
-        in_callback.store(this_thread(), std::memory_order_relaxed);
-    resource* found = nullptr;
     for (links* at = core::list(head)->prev; at != core::list(head); at = at->prev) {
         auto* res = static_cast<resource*>(at);
         if (res->ops != &raw_ops || raw_of(res).release != release)
             continue;
-        if (match && !match(head, res->payload(), match_data))
-            continue;
-        found = res;
-        break;
+        if (!match || match(head, res->payload(), match_data))
+            return res;
     }
-    if (match)
-        in_callback.store(nullptr, std::memory_order_relaxed);
-    return found;
+    return nullptr;
 }
 
 resource* take(devres_head* head, dr_release_t release, dr_match_t match, void* match_data,
@@ -90,7 +104,7 @@ resource* take(devres_head* head, dr_release_t release, dr_match_t match, void* 
 {
     resource* res = nullptr;
     {
-        const core::guard held(head, function);
+        const core::callback_guard held(head, function);
         res = find_locked(head, release, match, match_data);
         if (res)
             core::unlink_locked(head, res, life::idle);
@@ -159,7 +173,7 @@ void devres_add(devres_head* head, void* res) noexcept
 
 void* devres_find(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
-    const core::guard held(head, "devres_find");
+    const core::callback_guard held(head, "devres_find");
     resource* res = find_locked(head, release, match, match_data);
     return res ? res->payload() : nullptr;
 }
@@ -170,7 +184,7 @@ void* devres_get(devres_head* head, void* new_res, dr_match_t match, void* match
     const description what = logging() ? describe(fresh) : description{};
     resource* found = nullptr;
     {
-        const core::guard held(head, "devres_get");
+        const core::callback_guard held(head, "devres_get");
         require_idle(fresh, head, "devres_get", "already listed");
         found = find_locked(head, raw_of(fresh).release, match, match_data);
         if (!found)
@@ -204,7 +218,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
 {
     pass one(head);
     {
-        const core::guard held(head, "devres_release");
+        const core::callback_guard held(head, "devres_release");
         resource* res = find_locked(head, release, match, match_data);
         if (!res)
             return -ENOENT;
@@ -220,8 +234,7 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
 {
     if (!fn)
         return;
-    const core::guard held(head, "devres_for_each_res");
-    core::in_callback(head).store(this_thread(), std::memory_order_relaxed);
+    const core::callback_guard held(head, "devres_for_each_res");
     for (links* at = core::list(head)->prev; at != core::list(head); at = at->prev) {
         auto* res = static_cast<resource*>(at);
         if (res->ops != &raw_ops || raw_of(res).release != release)
@@ -229,7 +242,6 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
         if (!match || match(head, res->payload(), match_data))
             fn(head, res->payload(), data);
     }
-    core::in_callback(head).store(nullptr, std::memory_order_relaxed);
 }
 
 // --- Nodes -----------------------------------------------------------------------------------------------------

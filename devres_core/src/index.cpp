@@ -2,71 +2,45 @@
 
 #include "index.h"
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 #include <new>
 
-#include "large_block.h"
-#include "state.h"
 #include "upstream.h"
 
 namespace devres::detail {
 
 namespace {
 
-constexpr std::size_t most_entries = std::size_t{1} << 31;
-
-std::uint64_t mix(const index_key& key) noexcept
-{
-    std::uint64_t h = key.first * 0x9e3779b97f4a7c15ull;
-    h = (h ^ (h >> 32)) + key.second;
-    h *= 0xd6e8feb86659fd93ull;
-    return h ^ (h >> 32);
-}
+constexpr std::size_t most_resources = std::size_t{1} << 31;
+constexpr std::size_t first_twins = 64;
 
 } // namespace
 
-index_key key_of(action_payload action) noexcept
+index* index::create(std::pmr::memory_resource* upstream, links* list, std::size_t resources,
+                     const index* full) noexcept
 {
-    return {reinterpret_cast<std::uintptr_t>(action.fn), reinterpret_cast<std::uintptr_t>(action.data)};
-}
-
-index_key key_of(const void* large_block) noexcept
-{
-    return {1, reinterpret_cast<std::uintptr_t>(large_block)}; // no function has the address 1
-}
-
-bool is_indexed(const resource* res) noexcept
-{
-    return res->ops->kind == resource_kind::action || state_word::of(res).memory() == place::large;
-}
-
-index_key key_of_resource(const resource* res) noexcept
-{
-    const void* payload = res + 1;
-    if (res->ops->kind == resource_kind::action)
-        return key_of(*static_cast<const action_payload*>(payload)); // SAFETY: an action's payload
-    return key_of(payload);
-}
-
-index* index::create(std::pmr::memory_resource* upstream, links* list, std::size_t resources) noexcept
-{
-    const std::size_t capacity = 2 * resources + 64;
-    if (capacity > most_entries)
+    if (resources > most_resources)
         return nullptr;
-    const std::size_t buckets = std::bit_ceil(capacity);
-    const std::size_t bytes = sizeof(index) + capacity * sizeof(entry) + buckets * sizeof(std::uint32_t);
+    const std::size_t words = std::bit_ceil(resources + resources / 2 + 32);
+    std::size_t twins = first_twins;
+    if (full) // four times as many if there were too few, but never more than one for each resource
+        twins = std::min<std::size_t>(full->wants_twins_ ? 4 * std::size_t{full->twins_capacity_}
+                                                         : full->twins_capacity_,
+                                      std::max(2 * resources, first_twins));
+    const std::size_t bytes = sizeof(index) + twins * sizeof(twin) + words * sizeof(word);
     void* memory = upstream_allocate(upstream, bytes, alignof(std::max_align_t));
     if (!memory)
         return nullptr;
     auto* made = ::new (memory) index;
     made->bytes_ = bytes;
-    made->entries_ = reinterpret_cast<entry*>(made + 1);
-    made->buckets_ = reinterpret_cast<std::uint32_t*>(made->entries_ + capacity);
-    made->mask_ = static_cast<std::uint32_t>(buckets - 1);
-    made->capacity_ = static_cast<std::uint32_t>(capacity);
+    made->twins_ = reinterpret_cast<twin*>(made + 1);
+    made->table_ = reinterpret_cast<word*>(made->twins_ + twins);
+    made->mask_ = words - 1;
+    made->twins_capacity_ = static_cast<std::uint32_t>(twins);
     made->cursor_ = list;
-    std::memset(made->buckets_, 0, buckets * sizeof(std::uint32_t));
+    std::memset(made->table_, 0, words * sizeof(word));
     return made;
 }
 
@@ -92,77 +66,95 @@ bool index::fill_locked(const links* list, int batch) noexcept
     return true;
 }
 
-// The link that leads to the leader with that key, in its bucket or in another leader; it is 0 if there is none.
-std::uint32_t& index::link_to_leader(const index_key& key, std::uint64_t hash) const noexcept
+std::uint32_t index::take_twin(resource* res) noexcept
 {
-    std::uint32_t* link = &buckets_[hash & mask_];
-    while (*link) {
-        entry& e = entries_[*link];
-        if (e.hash == static_cast<std::uint32_t>(hash >> 32) && key_of_resource(e.res) == key)
-            break;
-        link = &e.next;
+    std::uint32_t t = unused_twin_;
+    if (t) {
+        unused_twin_ = twins_[t].newer;
+    } else if (used_twins_ < twins_capacity_) {
+        t = used_twins_++;
+    } else {
+        full_ = wants_twins_ = true;
+        return 0;
     }
-    return *link;
+    twins_[t] = {res, 0, 0};
+    res->size = t;
+    return t;
+}
+
+void index::give_twin(std::uint32_t t) noexcept
+{
+    twins_[t].res->size = 0;
+    twins_[t] = {nullptr, 0, unused_twin_};
+    unused_twin_ = t;
 }
 
 bool index::insert_locked(resource* res) noexcept
 {
-    if (has(res))
-        return true;
-    std::uint32_t e = unused_;
-    if (e) {
-        unused_ = entries_[e].next;
-    } else if (used_ < capacity_) {
-        e = used_++;
-    } else {
-        full_ = true;
-        return false;
-    }
     const index_key key = key_of_resource(res);
-    const std::uint64_t hash = mix(key);
-    std::uint32_t& link = link_to_leader(key, hash);
-    const std::uint32_t older = link;
-    entries_[e] = {res, older, 0, older ? entries_[older].next : 0, static_cast<std::uint32_t>(hash >> 32)};
-    if (older)
-        entries_[older].newer = e;
-    link = e;
-    res->size = e;
+    const std::uint64_t hash = hash_of(key);
+    const word mine = pack(res, hash);
+    word* at = find_word(key, hash);
+    res->size = 0;
+    if (*at != empty) { // an older one of that key
+        resource* older = address_of(*at);
+        std::uint32_t its_twin = twin_of(older);
+        if (!its_twin && (its_twin = take_twin(older)) == 0)
+            return false;
+        const std::uint32_t t = take_twin(res);
+        if (!t)
+            return false;
+        twins_[t].older = its_twin;
+        twins_[its_twin].newer = t;
+    } else if (address_of(mine) != res || used_words_ >= mask_ / 4 * 3) {
+        full_ = true; // (no such address is given to user space unless it asks for one)
+        return false;
+    } else {
+        at = first_free_word(hash);
+        used_words_ += *at == empty ? 1u : 0u;
+    }
+    *at = mine;
     return true;
+}
+
+index::word* index::first_free_word(std::uint64_t hash) const noexcept
+{
+    std::size_t i = hash & mask_;
+    while (table_[i] != empty && table_[i] != gone)
+        i = (i + 1) & mask_;
+    return &table_[i];
 }
 
 void index::erase_locked(resource* res) noexcept
 {
     if (cursor_ == res)
         cursor_ = res->prev; // may be the list itself: start again from its oldest
-    if (!has(res))
+    if (!is_indexed(res))
         return;
-    const std::uint32_t e = res->size;
-    entry& gone = entries_[e];
-    if (gone.newer) {
-        entries_[gone.newer].older = gone.older;
-        if (gone.older)
-            entries_[gone.older].newer = gone.newer;
-    } else {
-        const index_key key = key_of_resource(res);
-        std::uint32_t& link = link_to_leader(key, mix(key));
-        if (gone.older) {
-            entries_[gone.older].newer = 0;
-            entries_[gone.older].next = gone.next;
-            link = gone.older;
-        } else {
-            link = gone.next;
+    resource* successor = nullptr; // in the table
+    if (const std::uint32_t t = twin_of(res)) {
+        const twin mine = twins_[t];
+        give_twin(t);
+        if (mine.older)
+            twins_[mine.older].newer = mine.newer;
+        if (mine.newer) {
+            twins_[mine.newer].older = mine.older;
+            return;
         }
+        if (mine.older)
+            successor = twins_[mine.older].res;
     }
-    gone.res = nullptr;
-    gone.next = unused_;
-    unused_ = e;
-    res->size = 0;
-}
-
-resource* index::find_locked(const index_key& key) const noexcept
-{
-    const std::uint32_t e = link_to_leader(key, mix(key));
-    return e ? entries_[e].res : nullptr;
+    const std::uint64_t hash = hash_of(key_of_resource(res));
+    const word mine = pack(res, hash);
+    for (std::size_t i = hash & mask_; table_[i] != empty; i = (i + 1) & mask_) {
+        if (table_[i] != mine)
+            continue;
+        if (successor)
+            table_[i] = pack(successor, hash);
+        else
+            clear(&table_[i]);
+        return;
+    }
 }
 
 } // namespace devres::detail

@@ -5,19 +5,22 @@
 //
 // Made at the first removal on a head that has many, kept from then on. It is filled in short batches, oldest
 // first, so that nobody waits for the lock while it grows; until it is complete look-ups scan. When it is full the
-// next removal makes one twice as large. Without memory for it a scan answers.
+// next removal makes a larger one. Without memory for it a scan answers.
 //
-// A table of buckets leads to the newest resource of each key; older equal ones hang below it. All links are entry
-// numbers. A resource knows its entry by a hint in its header, believed only if the entry knows the resource.
+// A table, probed linearly, has one word for each key: the address of its newest resource and 16 bits of the key's
+// hash, so that most strangers are told without looking at them. Resources with equal keys also have an entry each
+// that links them by age; a resource knows its entry by a hint in its header, believed only if the entry knows it.
 //
 // Thread safety: all of it needs the head's lock, but for create and destroy.
-// Cost: every operation O(1). 24 bytes an entry and 4 to 8 for buckets.
+// Cost: every operation O(1). 12 to 24 bytes for a key, 16 more for each of several resources with one key.
 #pragma once
 
 #include <cstdint>
 #include <memory_resource>
 
 #include <devres/devres.h>
+
+#include "state.h"
 
 namespace devres::detail {
 
@@ -27,18 +30,35 @@ struct index_key {
     bool operator==(const index_key&) const = default;
 };
 
-index_key key_of(action_payload action) noexcept;
-index_key key_of(const void* large_block) noexcept;
+inline index_key key_of(action_payload action) noexcept
+{
+    return {reinterpret_cast<std::uintptr_t>(action.fn), reinterpret_cast<std::uintptr_t>(action.data)};
+}
+inline index_key key_of(const void* large_block) noexcept
+{
+    return {1, reinterpret_cast<std::uintptr_t>(large_block)}; // no function has the address 1
+}
 // True for the kinds that are found by key.
-bool is_indexed(const resource* res) noexcept;
-index_key key_of_resource(const resource* res) noexcept;
+inline bool is_indexed(const resource* res) noexcept
+{
+    return res->ops->kind == resource_kind::action || state_word::of(res).memory() == place::large;
+}
+inline index_key key_of_resource(const resource* res) noexcept
+{
+    const void* payload = res + 1;
+    if (res->ops->kind == resource_kind::action)
+        return key_of(*static_cast<const action_payload*>(payload)); // SAFETY: an action's payload
+    return key_of(payload);
+}
 
 class index {
 public:
     static constexpr std::size_t worth_it = 32; // below this a scan is as fast
 
-    // For `resources` now on `list`, and as many again.
-    static index* create(std::pmr::memory_resource* upstream, links* list, std::size_t resources) noexcept;
+    // For `resources` now on `list` and some more. `full`, if not null, is the one that is to be replaced.
+    // Returns: null on no memory.
+    static index* create(std::pmr::memory_resource* upstream, links* list, std::size_t resources,
+                         const index* full) noexcept;
     static void destroy(std::pmr::memory_resource* upstream, index* victim) noexcept;
 
     bool complete() const noexcept { return cursor_ == nullptr; }
@@ -51,41 +71,103 @@ public:
     // Returns: false if it is full.
     bool fill_locked(const links* list, int batch) noexcept;
 
-    bool has(const resource* res) const noexcept
-    {
-        const std::uint32_t e = res->size;
-        return is_indexed(res) && e != 0 && e < used_ && entries_[e].res == res;
-    }
-
-    // A resource that is on the list; one that is in it already stays. False: full.
+    // A resource that is on the list and not in the index. False: full.
     bool insert_locked(resource* res) noexcept;
-    // A resource that is about to leave the list, in it or not.
+    // A resource that is about to leave the list, in the index or not.
     void erase_locked(resource* res) noexcept;
 
     // The newest one of that key, or null. Requires: usable().
-    resource* find_locked(const index_key& key) const noexcept;
+    resource* find_locked(const index_key& key) const noexcept
+    {
+        return address_of(*find_word(key, hash_of(key)));
+    }
+
+    // Finds and erases in one step if only one resource has that key; else null, and nothing is changed. Requires:
+    // usable().
+    resource* take_only_locked(const index_key& key) noexcept
+    {
+        word* at = find_word(key, hash_of(key));
+        resource* res = address_of(*at);
+        if (!res || twin_of(res) != 0)
+            return nullptr;
+        clear(at);
+        return res;
+    }
 
 private:
-    struct entry {
+    using word = std::uint64_t;
+    static constexpr word empty = 0;
+    static constexpr word gone = 1; // was in use: a probe goes on. No resource has that address
+    static constexpr unsigned address_bits = 48;
+
+    struct twin {
         resource* res;       // null: unused
         std::uint32_t older; // next older with an equal key
-        std::uint32_t newer; // next newer; 0 for the leader of its key
-        std::uint32_t next;  // leaders: next in the bucket. Unused entries: next unused
-        std::uint32_t
-            hash; // upper half of its key's, so that most strangers are told without looking at them
+        std::uint32_t newer; // next newer; 0 for the one in the table. Unused: the next unused one
     };
 
-    std::uint32_t& link_to_leader(const index_key& key, std::uint64_t hash) const noexcept;
+    static std::uint64_t hash_of(const index_key& key) noexcept
+    {
+        std::uint64_t h = key.first * 0x9e3779b97f4a7c15ull;
+        h = (h ^ (h >> 32)) + key.second;
+        h *= 0xd6e8feb86659fd93ull;
+        return h ^ (h >> 32);
+    }
+    static word pack(const resource* res, std::uint64_t hash) noexcept
+    {
+        return (hash >> address_bits << address_bits) | reinterpret_cast<std::uintptr_t>(res);
+    }
+    static resource* address_of(word w) noexcept
+    {
+        constexpr word mask = (word{1} << address_bits) - 1;
+        return reinterpret_cast<resource*>(static_cast<std::uintptr_t>(w & mask));
+    }
+
+    // The word of that key, or the empty one at which its search ends.
+    word* find_word(const index_key& key, std::uint64_t hash) const noexcept
+    {
+        for (std::size_t i = hash & mask_;; i = (i + 1) & mask_) {
+            const word w = table_[i];
+            if (w == empty)
+                return &table_[i];
+            if ((w ^ hash) >> address_bits == 0 && w != gone && key_of_resource(address_of(w)) == key)
+                return &table_[i];
+        }
+    }
+    word* first_free_word(std::uint64_t hash) const noexcept;
+    // Empties a word that has no key any more; one at which no search ends stays in use.
+    void clear(word* at) noexcept
+    {
+        std::size_t i = static_cast<std::size_t>(at - table_);
+        if (table_[(i + 1) & mask_] != empty) {
+            *at = gone;
+            return;
+        }
+        do {
+            table_[i] = empty;
+            --used_words_;
+            i = (i - 1) & mask_;
+        } while (table_[i] == gone);
+    }
+    std::uint32_t twin_of(const resource* res) const noexcept
+    {
+        const std::uint32_t t = res->size;
+        return t != 0 && t < used_twins_ && twins_[t].res == res ? t : 0;
+    }
+    std::uint32_t take_twin(resource* res) noexcept;
+    void give_twin(std::uint32_t t) noexcept;
 
     std::size_t bytes_;
-    entry* entries_; // entry 0 stands for none
-    std::uint32_t* buckets_;
-    std::uint32_t mask_;
-    std::uint32_t capacity_; // entries, the one for none included
-    std::uint32_t used_ = 1; // entries below it have been used
-    std::uint32_t unused_ = 0;
+    word* table_;
+    twin* twins_; // twin 0 stands for none
+    std::size_t mask_;
+    std::size_t used_words_ = 0; // words that are not empty
+    std::uint32_t twins_capacity_;
+    std::uint32_t used_twins_ = 1; // those below have been used
+    std::uint32_t unused_twin_ = 0;
     bool full_ = false;
-    links* cursor_; // filled up to here; null when complete
+    bool wants_twins_ = false; // it is full because twins ran out
+    links* cursor_;            // filled up to here; null when complete
 };
 
 } // namespace devres::detail

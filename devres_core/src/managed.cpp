@@ -17,7 +17,10 @@ namespace devres::detail {
 
 // --- Actions -------------------------------------------------------------------------------------------------
 
-int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept
+namespace {
+
+[[gnu::noinline]] int attach_action_slowly(devres_head* head, const resource_ops* ops,
+                                           action_payload action) noexcept
 {
     resource* res = core::attach(head, ops, sizeof(action), alignof(action_payload),
                                  state_word::make(life::listed), "add_action", [action](resource* r) {
@@ -31,6 +34,18 @@ int attach_action(devres_head* head, const resource_ops* ops, action_payload act
     return 0;
 }
 
+} // namespace
+
+int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept
+{
+    constexpr unsigned size_class = arena::class_for(sizeof(action));
+    if (!logging() && core::attach_quickly(head, ops, size_class, sizeof(action), 0, [action](void* payload) {
+            ::new (payload) action_payload(action);
+        })) [[likely]]
+        return 0;
+    return attach_action_slowly(head, ops, action);
+}
+
 bool is_action_added(devres_head* head, action_payload action) noexcept
 {
     bool added = false;
@@ -39,7 +54,10 @@ bool is_action_added(devres_head* head, action_payload action) noexcept
     return added;
 }
 
-int remove_action(devres_head* head, action_payload action, bool warn_if_missing) noexcept
+namespace {
+
+[[gnu::noinline]] int remove_action_slowly(devres_head* head, action_payload action,
+                                           bool warn_if_missing) noexcept
 {
     bool removed = false;
     block* garbage = nullptr;
@@ -63,15 +81,25 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
     return 0;
 }
 
+} // namespace
+
+int remove_action(devres_head* head, action_payload action, bool warn_if_missing) noexcept
+{
+    if (!logging() && core::remove_quickly(head, key_of(action))) [[likely]]
+        return 0;
+    return remove_action_slowly(head, action, warn_if_missing);
+}
+
 int release_action(devres_head* head, action_payload action) noexcept
 {
     pass one(head);
-    core::with_key(head, key_of(action), "release_action",
-                   [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
-                       if (res)
-                           claim_locked(one, res);
-                   });
-    if (!one.pending) {
+    if (!claim_quickly(one, key_of(action)))
+        core::with_key(head, key_of(action), "release_action",
+                       [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
+                           if (res)
+                               claim_locked(one, res);
+                       });
+    if (!one.pending) [[unlikely]] {
         warn("release_action", head, describe_action(action), "not attached, or released already");
         return -ENOENT;
     }
@@ -133,30 +161,29 @@ looked_up look_at_locked(devres_head* head, resource* res,
     return found;
 }
 
-// Calls work(looked_up) under the lock with what the caller says is a managed `ops` of this head at `p`.
+// Calls work(resource) under the lock with what the caller says is a managed `ops` of this head at `p`, if it is.
 // Returns: what was found, for the report.
 template <class Work>
 looked_up with_pointer(devres_head* head, const void* p, const resource_ops* ops, const char* function,
                        Work work) noexcept
 {
     looked_up found;
-    bool in_slot = false;
-    {
+    const auto look = [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
+        found = look_at_locked(head, res, ops);
+        if (found.res)
+            work(found.res);
+    };
+    for (bool settled = false; !settled;) {
         const core::guard held(head, function);
+        resource* res = nullptr;
         arena* memory = core::memory(head);
-        if (resource* res = memory ? memory->slot_at_locked(p) : nullptr) [[likely]] {
-            in_slot = true;
-            found = look_at_locked(head, res, ops);
-            if (found.res)
-                work(found.res);
+        settled = !memory || memory->find_slot_locked(p, &res);
+        if (settled && res) {
+            look(res);
+            return found;
         }
     }
-    if (!in_slot)
-        core::with_key(head, key_of(p), function, [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
-            found = look_at_locked(head, res, ops);
-            if (found.res)
-                work(found.res);
-        });
+    core::with_key(head, key_of(p), function, look);
     return found;
 }
 
@@ -175,7 +202,7 @@ namespace {
 // Managed memory with its contents, filled in by fill(memory) before another thread can find and free it: a large block
 // before the lock is taken, a slot under it, which is at most a thousand bytes.
 template <class Fill>
-void* attach_filled(devres_head* head, std::size_t size, Fill fill) noexcept
+[[gnu::noinline]] void* attach_filled(devres_head* head, std::size_t size, Fill fill) noexcept
 {
     if (size == 0)
         return ZERO_SIZE_PTR;
@@ -195,10 +222,17 @@ void* attach_memory(devres_head* head, std::size_t size, gfp_t gfp) noexcept
 {
     if (gfp & __GFP_ZERO)
         return attach_filled(head, size, [size](void* memory) { std::memset(memory, 0, size); });
+    const unsigned size_class = arena::class_for(size);
+    if (size_class != arena::classes && size != 0 && !logging()) [[likely]]
+        if (resource* res = core::attach_quickly(head, &memory_ops, size_class, size, size, [](void*) {}))
+            [[likely]]
+            return res->payload();
     return attach_filled(head, size, [](void*) {});
 }
 
-bool free_memory(devres_head* head, const void* p, const char* function) noexcept
+namespace {
+
+[[gnu::noinline]] bool free_memory_slowly(devres_head* head, const void* p, const char* function) noexcept
 {
     if (is_no_memory(p))
         return true;
@@ -226,6 +260,15 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
     if (logging()) [[unlikely]]
         log_event("REM", head, {"memory", "memory", nullptr, size});
     return true;
+}
+
+} // namespace
+
+bool free_memory(devres_head* head, const void* p, const char* function) noexcept
+{
+    if (!logging() && core::free_quickly(head, p, &memory_ops)) [[likely]]
+        return true;
+    return free_memory_slowly(head, p, function);
 }
 
 namespace {
@@ -265,6 +308,17 @@ bool resize_in_place_locked(resource* res, std::size_t size) noexcept
     return true;
 }
 
+// What has grown out of its block, to a size that needs one of its own, is likely to go on: a quarter more for that.
+// Not where a tool watches the end of the block.
+std::size_t room_to_grow(std::size_t old_size, std::size_t size) noexcept
+{
+    std::size_t roomy = 0;
+    if (checked_memory || size <= old_size || arena::class_for(size) != arena::classes ||
+        __builtin_add_overflow(size, size / 4, &roomy))
+        return size;
+    return roomy;
+}
+
 } // namespace
 
 void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noexcept
@@ -296,9 +350,11 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noe
     // A new block takes the old one's place in the order. Until the contents are copied it counts as being
     // constructed, so that nobody frees it; the old one is claimed meanwhile.
     arena_reference kept;
-    construction moved(construction::unlisted{}, head, &memory_ops, size);
+    construction moved(construction::unlisted{}, head, &memory_ops, room_to_grow(old_size, size));
     if (!moved)
         return nullptr;
+    if (resource* res = resource::of(moved.memory()); state_word::of(res).memory() == place::large)
+        prefix_of(res).size = size;
     kept.take(moved.arena_);
     pass old_block(head);
     found =
@@ -392,6 +448,30 @@ construction::construction(unlisted, devres_head* head, const resource_ops* ops,
         core::listing::later);
 }
 
+// In one step: making it runs no code of its own.
+resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* bytes, std::size_t size,
+                       arena** for_handle) noexcept
+{
+    state_word born = state_word::make(life::listed);
+    if (for_handle) {
+        if (!core::fetch_memory(head, 0, "add_action")) // a handle finds its way through the arena
+            return nullptr;
+        born = born.with_pin();
+    }
+    resource* res = core::attach(
+        head, ops, size, alignof(std::max_align_t), born, "add_action",
+        [&](resource*) {
+            if (for_handle) {
+                *for_handle = core::memory(head);
+                (*for_handle)->get();
+            }
+        },
+        core::listing::now, [bytes, size](void* payload) { std::memcpy(payload, bytes, size); });
+    if (res && logging()) [[unlikely]]
+        log_event("ADD", head, {"callable", ops->name, nullptr, size});
+    return res;
+}
+
 void* construction::commit() noexcept
 {
     resource* res = std::exchange(res_, nullptr);
@@ -473,46 +553,66 @@ int destroy_object(devres_head* head, const void* p, const resource_ops* ops) no
 
 namespace {
 
-// Claims the handle's callable if it is still on a head.
-bool claim_by_handle(arena* memory, resource* res, pass& one, devres_head* head) noexcept
+// What a handle does that has found its callable still on a head.
+enum class consume_by { cancel, run };
+
+// Takes the callable of a handle off its head: freed if nobody's code has to run for that, else claimed by `one`.
+// Returns: false if it is not there any more.
+bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one, block** garbage) noexcept
 {
+    devres_head* head = one.head;
     const core::guard held(head, "devres_action");
     if (!core::is_listed_locked(head, res) || core::memory(head) != memory)
         return false;
-    claim_locked(one, res);
+    state_word::of(res).without_pin().store(res); // nobody else looks at what is listed without the lock
+    const auto* ops = static_cast<const callable_ops*>(res->ops); // SAFETY: only callables have handles
+    if (how == consume_by::cancel && !ops->drop && state_word::of(res).memory() == place::slot &&
+        !logging()) {
+        core::unlink_locked(head, res, life::detached);
+        arena::retire(res);
+        *garbage = memory->give_locked(res);
+    } else {
+        claim_locked(one, res);
+    }
     return true;
 }
 
-int consume(arena* memory, resource* res, bool run) noexcept
+int consume(arena* memory, resource* res, consume_by how) noexcept
 {
-    int err = -ENOENT;
-    if (devres_head* head = memory->enter()) {
-        pass one(head);
-        const bool claimed = claim_by_handle(memory, res, one, head);
-        memory->leave(); // from here on the claim keeps the head
-        if (claimed) {
-            if (run)
-                one.run();
-            else
-                one.drop();
-            one.end();
-            err = 0;
-        }
+    bool taken = false;
+    block* garbage = nullptr;
+    pass one(nullptr);
+    memory->with_head([&](devres_head* head) {
+        one.head = head;
+        taken = take_by_handle(memory, res, how, one, &garbage);
+        arena::free_blocks(memory->upstream(),
+                           garbage); // while the head is kept from ending, and so the upstream
+    });
+    if (!taken) {
+        handle_drop(memory, res);
+        return -ENOENT;
     }
-    handle_drop(memory, res);
-    return err;
+    memory->put(); // the handle's: from here on the claim keeps the head, and the head its memory
+    if (one.pending) {
+        if (how == consume_by::run)
+            one.run();
+        else
+            one.drop();
+        one.end();
+    }
+    return 0;
 }
 
 } // namespace
 
 int handle_cancel(arena* memory, resource* res) noexcept
 {
-    return consume(memory, res, false);
+    return consume(memory, res, consume_by::cancel);
 }
 
 int handle_run(arena* memory, resource* res) noexcept
 {
-    return consume(memory, res, true);
+    return consume(memory, res, consume_by::run);
 }
 
 void handle_drop(arena* memory, resource* res) noexcept
@@ -522,16 +622,16 @@ void handle_drop(arena* memory, resource* res) noexcept
         // Released before: this handle was what kept the memory.
         if (before.memory() == place::large) {
             free_large(res);
-        } else if (devres_head* head = memory->enter()) {
-            block* garbage = nullptr;
-            std::pmr::memory_resource* upstream = memory->upstream();
-            {
-                const core::guard held(head, "devres_action");
-                arena::retire(res);
-                garbage = memory->give_locked(res);
-            }
-            memory->leave();
-            arena::free_blocks(upstream, garbage);
+        } else {
+            memory->with_head([&](devres_head* head) {
+                block* garbage = nullptr;
+                {
+                    const core::guard held(head, "devres_action");
+                    arena::retire(res);
+                    garbage = memory->give_locked(res);
+                }
+                arena::free_blocks(memory->upstream(), garbage);
+            });
         }
     }
     memory->put();

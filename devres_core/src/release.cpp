@@ -4,21 +4,13 @@
 
 #include "release.h"
 
+#include <climits>
 #include <cstdlib>
 #include <new>
 #include <utility>
 
-#include "futex.h"
-
 namespace devres {
 namespace detail {
-
-namespace {
-
-constexpr std::uint32_t somebody_waits = 1;
-constexpr std::uint32_t one_pass = 2;
-
-} // namespace
 
 // --- A pass ------------------------------------------------------------------------------------------------
 
@@ -26,7 +18,16 @@ void pass::begin_locked() noexcept
 {
     next = core::passes(head);
     core::passes(head) = this;
-    ++core::begun(head);
+}
+
+void pass::leave_locked() noexcept
+{
+    pass** at = &core::passes(head);
+    while (*at != this)
+        at = &(*at)->next;
+    *at = next;
+    std::atomic<std::uint32_t>& ended = core::ended(head);
+    ended.store(ended.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 namespace {
@@ -99,23 +100,27 @@ void pass::run() noexcept
 {
     const release_scope releasing;
     const bool log = logging();
-    while (resource* res = pending) {
-        links* older = res->prev;
+    for (resource* res = pending; res;) {
+        auto* older = static_cast<resource*>(res->prev);
         __builtin_prefetch(older);
-        pending = static_cast<resource*>(older);
+        pending = older;
         if (log) [[unlikely]]
             log_event("REL", head, describe(res));
         const state_word state(res->state.load(std::memory_order_acquire));
-        if (!state.is_plain_slot()) [[unlikely]] {
+        if (state.is_plain_slot()) [[likely]] {
+            const resource_ops* ops = res->ops;
+            if (ops->release) [[likely]]
+                ops->release(head, res);
+            else if (ops->kind >= resource_kind::group) [[unlikely]]
+                --not_in_slots;
+            give_slot(res);
+        } else {
             release_rare(res, state);
-            continue;
         }
-        const resource_ops* ops = res->ops;
-        if (ops->release) [[likely]]
-            ops->release(head, res);
-        else if (ops->kind >= resource_kind::group) [[unlikely]]
-            --not_in_slots;
-        give_slot(res);
+        // Not simply `pending`, which would be a load that waits for the store above.
+        res = older;
+        if (resumed) [[unlikely]]
+            res = pending;
     }
 }
 
@@ -138,13 +143,16 @@ void pass::drop() noexcept
     const release_scope releasing;
     if (logging()) [[unlikely]]
         log_event("REM", head, describe(res));
-    static_cast<const callable_ops*>(res->ops)->drop(head, res); // SAFETY: only callables have handles
+    if (const auto drop_it =
+            static_cast<const callable_ops*>(res->ops)->drop) // SAFETY: only callables have handles
+        drop_it(head, res);
     dispose(res, state_word::of(res));
 }
 
 bool abandon(devres_head* head, resource* res) noexcept
 {
-    if (state_word::of(res).where() != life::constructing)
+    // Acquire, here and in leave_construction(): if it is made, whoever was told so may use it.
+    if (state_word(res->state.load(std::memory_order_acquire)).where() != life::constructing)
         return false;
     arena* memory = state_word::of(res).memory() == place::slot ? core::memory(head) : nullptr;
     if (memory)
@@ -165,121 +173,52 @@ void pass::end() noexcept
     }
     if (!head)
         return;
-    std::pmr::memory_resource* upstream = core::upstream(head);
+    std::atomic<std::uint32_t>& ended = core::ended(head);
     block* garbage = nullptr;
-    slot_batch batch;
-    bool given = freed_count == 0;
+    bool left = false;
     {
         const core::guard held(head, "release");
-        pass** at = &core::passes(head);
-        while (*at != this)
-            at = &(*at)->next;
-        *at = next;
-        if (!given)
-            given = core::memory(head)->give_all_locked(freed_count, &garbage);
-        if (!given && freed_count == 1) {
-            garbage = core::memory(head)->give_locked(static_cast<resource*>(freed));
-            given = true;
+        if (give_slots_locked(&garbage) && !garbage) [[likely]] {
+            leave_locked();
+            left = true;
         }
     }
-    if (!given) {
-        while (freed)
-            batch.add(static_cast<resource*>(std::exchange(freed, freed->next)));
-        const core::guard held(head, "release");
-        core::memory(head)->give_batch_locked(batch);
+    if (!left)
+        end_slowly(garbage);
+    park::wake(parking_lot, ended, INT_MAX); // the head may be gone; the address is only a name
+}
+
+// True if that was quick.
+bool pass::give_slots_locked(block** garbage) noexcept
+{
+    bool given = freed_count == 0;
+    if (freed_count == 1) {
+        *garbage = core::memory(head)->give_locked(static_cast<resource*>(freed));
+        given = true;
+    } else if (!given) {
+        given = core::memory(head)->give_all_locked(freed_count, garbage);
     }
-    arena::free_blocks(upstream, garbage);
-    std::atomic<std::uint32_t>& ended = core::ended(head);
-    if ((ended.fetch_add(one_pass, std::memory_order_acq_rel) & somebody_waits) != 0)
-        futex_wake(ended, INT_MAX); // the head may be gone by now; the address is only a name
+    if (given)
+        freed = nullptr;
+    return given;
+}
+
+// The upstream may go once this pass has left, so that comes last.
+void pass::end_slowly(block* garbage) noexcept
+{
+    arena::free_blocks(core::upstream(head), garbage);
+    slot_batch batch;
+    while (freed)
+        batch.add(static_cast<resource*>(std::exchange(freed, freed->next)));
+    const core::guard held(head, "release");
+    if (batch.count != 0)
+        core::memory(head)->give_batch_locked(batch);
+    leave_locked();
 }
 
 // --- The end of an owner ---------------------------------------------------------------------------------------
 
 namespace {
-
-// What passes further down this thread's stack still had to release: their owner ends inside one of their callbacks.
-int finish_outer_passes(devres_head* head) noexcept
-{
-    int n = 0;
-    for (;;) {
-        pass* outer = nullptr;
-        {
-            const core::guard held(head, "release");
-            for (pass* p = core::passes(head); p && !outer; p = p->next)
-                if (p->thread == this_thread() && p->pending)
-                    outer = p;
-        }
-        if (!outer)
-            return n;
-        const int before = outer->released();
-        outer->run();
-        n += outer->released() - before;
-    }
-}
-
-void wait_for_other_threads(devres_head* head) noexcept
-{
-    std::atomic<std::uint32_t>& ended = core::ended(head);
-    for (;;) {
-        std::uint32_t now = 0;
-        {
-            // None can begin while the lock is held, so what has begun and not ended is under way.
-            const core::guard held(head, "release");
-            std::uint32_t others = core::begun(head);
-            for (const pass* p = core::passes(head); p; p = p->next)
-                others -= p->thread == this_thread() ? 1u : 0u;
-            now = ended.load(std::memory_order_acquire);
-            if (now / one_pass == others % (1u << 31))
-                return;
-            now = ended.fetch_or(somebody_waits, std::memory_order_acq_rel) | somebody_waits;
-            if (now / one_pass == others % (1u << 31))
-                return;
-        }
-        futex_wait(ended, now);
-    }
-}
-
-// Takes memory and index from the head if nothing lives there any more. Passes of this thread that are under way
-// keep the memory alive.
-// Returns: false if somebody attached or claimed something meanwhile.
-bool let_go_of_memory(devres_head* head, bool head_ends) noexcept
-{
-    arena* memory = nullptr;
-    index* stale = nullptr;
-    {
-        const core::guard held(head, "release");
-        if (!head_ends) {
-            if (!core::empty_locked(head))
-                return false;
-            for (const pass* p = core::passes(head); p; p = p->next)
-                if (p->thread != this_thread())
-                    return false;
-        }
-        memory = std::exchange(core::memory(head), nullptr);
-        stale = core::take_index_locked(head);
-        for (pass* p = core::passes(head); p; p = p->next) {
-            if (memory && !p->kept) {
-                memory->get();
-                p->kept = memory;
-            }
-            if (head_ends)
-                p->head = nullptr;
-        }
-    }
-    index::destroy(core::upstream(head), stale);
-    if (memory) {
-        memory->orphan();
-        memory->put();
-    }
-    return true;
-}
-
-bool is_empty(devres_head* head) noexcept
-{
-    const core::guard held(head, "release");
-    return core::empty_locked(head);
-}
 
 // Detaches all there is into `p`. False if there is nothing.
 bool detach_all(pass& p, const char* function) noexcept
@@ -296,33 +235,90 @@ bool detach_all(pass& p, const char* function) noexcept
     return true;
 }
 
-// A callback keeps adding: frees what is there without releasing it.
-void cut_off(devres_head* head) noexcept
+// What the end of an owner has to do next.
+struct next_step {
+    pass* outer =
+        nullptr; // finish this pass, further down on this thread's stack: the owner ends in its callback
+    bool release = false; // release what was detached
+    bool wait = false;    // wait for other threads' passes
+    std::uint32_t ended_so_far = 0;
+    arena* memory = nullptr; // give it back: that was all
+    index* stale = nullptr;
+};
+
+next_step look_around(devres_head* head, pass& fresh, bool may_release, bool head_ends) noexcept
 {
-    pass rest(head);
-    if (!detach_all(rest, "release"))
-        return;
-    warn("release", head, describe(rest.pending),
-         "still being added after %d passes; the rest is freed without being released", devres_max_passes);
-    rest.discard();
-    rest.end();
+    next_step next;
+    const core::guard held(head, "release");
+    for (pass* p = core::passes(head); p; p = p->next) {
+        if (p->thread != this_thread())
+            next.wait = true;
+        else if (!next.outer && p->pending)
+            next.outer = p;
+    }
+    if (next.outer)
+        return next;
+    const bool empty = core::empty_locked(head);
+    if (!empty && may_release) {
+        fresh.pending = core::detach_all_locked(head, &next.stale);
+        fresh.begin_locked();
+        next.release = true;
+    } else if (next.wait) {
+        next.ended_so_far = core::ended(head).load(std::memory_order_relaxed);
+    } else if (empty || head_ends) {
+        // Passes of this thread that are under way keep the memory alive.
+        next.memory = std::exchange(core::memory(head), nullptr);
+        next.stale = core::take_index_locked(head);
+        for (pass* p = core::passes(head); p; p = p->next) {
+            if (next.memory && !p->kept) {
+                next.memory->get();
+                p->kept = next.memory;
+            }
+            if (head_ends)
+                p->head = nullptr;
+        }
+    }
+    return next;
 }
 
 int drain(devres_head* head, bool head_ends) noexcept
 {
     int n = 0;
-    int passes = 0;
-    for (;;) {
-        n += finish_outer_passes(head);
-        while (passes <= devres_max_passes && !is_empty(head)) {
-            if (passes++ == devres_max_passes)
-                cut_off(head);
-            else
-                n += devres_release_all(head);
-        }
-        wait_for_other_threads(head);
-        if (let_go_of_memory(head, head_ends) || passes > devres_max_passes)
+    bool warned = false;
+    for (int passes = 0;;) {
+        pass fresh(head);
+        const next_step next = look_around(head, fresh, passes <= devres_max_passes, head_ends);
+        index::destroy(core::upstream(head), next.stale);
+        if (next.outer) {
+            const int before = next.outer->released();
+            next.outer->resumed = true;
+            next.outer->run();
+            n += next.outer->released() - before;
+        } else if (next.release && passes++ == devres_max_passes) {
+            warn("release", head, describe(fresh.pending),
+                 "still being added after %d passes; the rest is freed without being released",
+                 devres_max_passes);
+            fresh.discard();
+            fresh.end();
+        } else if (next.release) {
+            if (head_ends && !warned)
+                warn("~devres_head", head, describe(fresh.pending),
+                     "still on a head that is being destroyed; released now");
+            warned = true;
+            fresh.run();
+            n += fresh.released();
+            fresh.end();
+        } else if (next.wait) {
+            std::atomic<std::uint32_t>& ended = core::ended(head);
+            park::sleep_until(parking_lot, ended, next.ended_so_far,
+                              [&] { return ended.load(std::memory_order_relaxed) != next.ended_so_far; });
+        } else {
+            if (next.memory) {
+                next.memory->orphan();
+                next.memory->put();
+            }
             return n;
+        }
     }
 }
 
@@ -349,17 +345,6 @@ int devres_drain(devres_head* head) noexcept
 
 devres_head::~devres_head()
 {
-    resource* left = nullptr;
-    description what;
-    {
-        const core::guard held(this, "~devres_head");
-        if (!core::empty_locked(this)) {
-            left = static_cast<resource*>(list_.prev);
-            what = describe(left);
-        }
-    }
-    if (left)
-        warn("~devres_head", this, what, "still on a head that is being destroyed; released now");
     drain(this, true);
 }
 

@@ -9,7 +9,8 @@
 // 1. After a callback nothing of the head is touched unless `head` is still set: who destroys the head on this very
 //    thread, inside the callback, clears it; who destroys it on another thread waits for the pass (C14, C15).
 // 2. The slots of what it released are given back in one step at the end.
-// 3. Its last touch of the head is counting itself in `ended_`, after which the head may be gone.
+// 3. Its last touch of the head is leaving the lock under which it took itself off the head, after which the head may
+//    be gone. The head's memory has been given back before.
 #pragma once
 
 #include <devres/detail/revocation.h>
@@ -27,6 +28,7 @@ struct pass {
     std::uint32_t freed_count = 0;
     int not_in_slots = 0;  // released besides them, less the group markers among them
     arena* kept = nullptr; // the memory, if the head went or let go of it meanwhile
+    bool resumed = false;  // inside one of its callbacks the owner ended, and that released what was pending
 
     explicit pass(devres_head* owner) noexcept : head(owner) {}
 
@@ -45,6 +47,9 @@ struct pass {
     void drop() noexcept;
 
 private:
+    [[nodiscard]] bool give_slots_locked(block** garbage) noexcept;
+    [[gnu::noinline]] void end_slowly(block* garbage) noexcept;
+    void leave_locked() noexcept;
     void release_rare(resource* res, state_word state) noexcept;
     void give_slot(resource* res) noexcept;
     void dispose(resource* res, state_word before) noexcept;
@@ -61,6 +66,21 @@ inline void claim_locked(pass& claim, resource* res) noexcept DEVRES_NO_THREAD_S
     res->prev = nullptr;
     claim.pending = res;
     claim.begin_locked();
+}
+
+// The same for an action that the index has and no other is equal to, if the lock is biased to this thread.
+// Returns: false, with nothing done, if it is not so.
+inline bool claim_quickly(pass& claim, const index_key& action) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    core::quick_guard held(claim.head);
+    resource* res = held ? core::take_only_locked(claim.head, action) : nullptr;
+    if (!res)
+        return held.fail();
+    set_life(res, life::detached);
+    res->prev = nullptr;
+    claim.pending = res;
+    claim.begin_locked();
+    return true;
 }
 
 } // namespace devres::detail

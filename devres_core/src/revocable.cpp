@@ -4,7 +4,8 @@
 
 #include <climits>
 
-#include "futex.h"
+#include <devres/detail/lock.h>
+
 #include "warn.h"
 
 namespace devres::detail {
@@ -75,29 +76,18 @@ void revocable_state::gone() noexcept
     settle(dead);
 }
 
-namespace {
-
-// How many threads of the process sleep in sleep_while or are about to: so that ending an object, which is frequent,
-// is a store and a look, and only waiting for that, which is rare, pays for a barrier (see barrier.h).
-constinit std::atomic<std::uint32_t> sleepers{0};
-
-} // namespace
-
+// Ending an object is frequent, waiting for that rare: so it is a store and a look, and the object may be gone right
+// after the store.
 void revocable_state::settle(std::uint32_t to) noexcept
 {
     life_.store(to, std::memory_order_release);
-    light_barrier();
-    if (sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
-        futex_wake(life_, INT_MAX); // only an address: the object may be gone by now
+    park::wake(parking_lot, life_, INT_MAX);
 }
 
 void revocable_state::sleep_while(std::uint32_t now) noexcept
 {
-    sleepers.fetch_add(1, std::memory_order_seq_cst);
-    heavy_barrier();
-    while (life_.load(std::memory_order_acquire) == now)
-        futex_wait(life_, now);
-    sleepers.fetch_sub(1, std::memory_order_relaxed);
+    park::sleep_until(parking_lot, life_, now,
+                      [this, now] { return life_.load(std::memory_order_acquire) != now; });
 }
 
 } // namespace devres::detail

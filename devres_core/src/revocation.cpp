@@ -25,6 +25,7 @@ struct reader_overflow {
 
 constinit revoke::announcements reader_announcements{{revoke::leave_fenced}, {0}};
 constinit thread_local reader_stack this_reader;
+constinit thread_local int release_depth = 0;
 
 namespace {
 
@@ -37,8 +38,6 @@ constinit std::atomic<identity> last_identity{0};
 constinit std::mutex registry_lock;
 
 pthread_key_t thread_end;
-
-constinit thread_local int release_depth __attribute__((tls_model("initial-exec"))) = 0;
 
 bool is_idle(const reader_slot& slot) noexcept
 {
@@ -331,7 +330,7 @@ reader_slot* detach(reader_slot* slot) noexcept
 // --- Gates -----------------------------------------------------------------------------------------------------
 
 gate::gate() noexcept
-    : state_{{barrier_needs_fence.load(std::memory_order_relaxed) ? revoke::fenced : 0u}},
+    : state_{{have_membarrier() ? 0u : revoke::fenced}},
       id_(last_identity.fetch_add(1, std::memory_order_relaxed) + 1)
 {
 }
@@ -386,21 +385,6 @@ bool warn_if_inside(const char* function, devres_head* owner, const reader_set& 
 revocation_counts revocation_stats() noexcept
 {
     return {reader_waits.load(std::memory_order_relaxed), heavy_barriers.load(std::memory_order_relaxed)};
-}
-
-release_scope::release_scope() noexcept
-{
-    ++release_depth;
-}
-
-release_scope::~release_scope()
-{
-    --release_depth;
-}
-
-bool release_scope::active() noexcept
-{
-    return release_depth != 0;
 }
 
 } // namespace devres::detail

@@ -19,14 +19,15 @@
 
 namespace devres::detail {
 
+// Bit 2 says that it is not simply there, to be released.
 enum class life : std::uint32_t {
     none = 0,         // never initialised
     idle = 1,         // initialised, on no head
     listed = 2,       // on a head (or, with an old epoch, in a pass)
-    constructing = 3, // the same, but its object is still being made
-    detached = 4,     // claimed by one thread
-    free = 5,         // a slot that holds nothing
-    abandoned = 6,    // its owner was released while its object was being made
+    detached = 3,     // claimed by one thread
+    constructing = 4, // as listed, but its object is still being made
+    abandoned = 5,    // its owner was released while its object was being made
+    free = 6,         // a slot that holds nothing
 };
 
 enum class place : std::uint32_t {
@@ -36,10 +37,12 @@ enum class place : std::uint32_t {
     callers = 3, // a devres_node, or part of another resource
 };
 
+// When something was listed, as the upper bits of a state; a head counts them up.
+inline constexpr unsigned epoch_shift = 11;
+inline constexpr std::uint32_t one_epoch = 1u << epoch_shift;
+
 class state_word {
 public:
-    static constexpr unsigned epoch_bits = 21;
-    static constexpr std::uint32_t epoch_mask = (1u << epoch_bits) - 1;
     static constexpr std::uint32_t pinned_bit = 1u << 5;
 
     constexpr explicit state_word(std::uint32_t bits) noexcept : bits_(bits) {}
@@ -56,12 +59,9 @@ public:
     constexpr detail::place memory() const noexcept { return static_cast<detail::place>(bits_ >> 3 & 3u); }
     constexpr bool pinned() const noexcept { return (bits_ & pinned_bit) != 0; }
     // In the arena, known to no handle, and not being constructed: what nearly all are.
-    constexpr bool is_plain_slot() const noexcept
-    {
-        return (bits_ & (3u << 3 | pinned_bit)) == 0 && where() != life::constructing;
-    }
+    constexpr bool is_plain_slot() const noexcept { return (bits_ & (4u | 3u << 3 | pinned_bit)) == 0; }
     constexpr unsigned size_class() const noexcept { return bits_ >> 6 & 31u; }
-    constexpr std::uint32_t epoch() const noexcept { return bits_ >> 11; }
+    constexpr bool is_of_epoch(std::uint32_t epoch) const noexcept { return (bits_ ^ epoch) < one_epoch; }
 
     constexpr state_word with(life l) const noexcept
     {
@@ -69,13 +69,19 @@ public:
     }
     constexpr state_word with_epoch(std::uint32_t epoch) const noexcept
     {
-        return state_word((bits_ & 0x7ffu) | epoch << 11);
+        return state_word((bits_ & (one_epoch - 1)) | epoch);
     }
     constexpr state_word at(detail::place p, unsigned size_class) const noexcept
     {
         return state_word((bits_ & ~0x7d8u) | static_cast<std::uint32_t>(p) << 3 | size_class << 6);
     }
     constexpr state_word with_pin() const noexcept { return state_word(bits_ | pinned_bit); }
+    constexpr state_word without_pin() const noexcept { return state_word(bits_ & ~pinned_bit); }
+    // The same but for the slot's class.
+    constexpr bool equals_but_class(state_word other) const noexcept
+    {
+        return ((bits_ ^ other.bits_) & ~(31u << 6)) == 0;
+    }
 
     constexpr std::uint32_t bits() const noexcept { return bits_; }
     void store(resource* res) const noexcept { res->state.store(bits_, std::memory_order_relaxed); }
@@ -87,7 +93,7 @@ private:
 // From constructing to `l`, unless another thread was faster. True if this call did it.
 inline bool leave_construction(resource* res, life l) noexcept
 {
-    const state_word now(res->state.load(std::memory_order_relaxed));
+    const state_word now(res->state.load(std::memory_order_acquire));
     std::uint32_t expected = now.bits();
     return now.where() == life::constructing &&
            res->state.compare_exchange_strong(expected, now.with(l).bits(), std::memory_order_acq_rel);

@@ -33,7 +33,7 @@ inline constexpr devres_head* no_owner = nullptr;
 [[noreturn]] void bug(const char* function, const devres_head* owner, const resource* res,
                       const char* what) noexcept;
 
-extern std::atomic<devres_log_fn> log_hook;
+extern std::atomic<devres_log_fn> log_hook [[gnu::visibility("hidden")]];
 void log_event(const char* op, devres_head* head, const description& res) noexcept;
 
 inline bool logging() noexcept

@@ -303,4 +303,31 @@ TYPED_TEST(CallableContract, AThrowingMoveLeavesNothingBehind)
 }
 #endif
 
+// However a handle ends, the memory of its callable is used again.
+TYPED_TEST(CallableContract, HandlesGiveTheirMemoryBack)
+{
+    this->add("first"); // so that the head is never empty
+    auto shared = std::make_shared<int>(0);
+    int sum = 0;
+    for (int i = 0; i < 3000; ++i) {
+        devres_action handle;
+        void* group = i % 3 == 2 ? devres_open_group(this->head(), nullptr) : nullptr;
+        if (i % 2 == 0)
+            ASSERT_EQ(0, TypeParam::add_action(
+                             this->owner, [&sum] { ++sum; }, &handle));
+        else
+            ASSERT_EQ(0, TypeParam::add_action(
+                             this->owner, [shared, &sum] { sum += 1 + *shared; }, &handle));
+        if (i % 3 == 0)
+            EXPECT_EQ(0, handle.run());
+        else if (i % 3 == 1)
+            EXPECT_EQ(0, handle.cancel());
+        else
+            EXPECT_EQ(1, devres_release_group(this->head(), group));
+    }
+    EXPECT_EQ(2000, sum);
+    EXPECT_EQ(1, shared.use_count());
+    EXPECT_GT(8192u, this->upstream.live_bytes());
+}
+
 } // namespace

@@ -55,6 +55,20 @@ TYPED_TEST(KreallocContract, KeepsContentsToTheSmallerSize)
     }
 }
 
+// Growing by small steps does not move the block at every step. A tool that watches the block's end has it move.
+TYPED_TEST(KreallocContract, GrowingStepByStepSeldomMoves)
+{
+    void* p = TypeParam::kmalloc(this->owner, 1);
+    int moves = 0;
+    for (std::size_t size = 64; size <= 65536; size += 64) {
+        void* q = TypeParam::krealloc(this->owner, p, size);
+        ASSERT_TRUE(q);
+        moves += q != p ? 1 : 0;
+        p = q;
+    }
+    EXPECT_GE(detail::checked_memory ? 1024 : 40, moves);
+}
+
 // A5: also on an owner with many resources that has an index for removals.
 TYPED_TEST(KreallocContract, KeepsContentsAmongManyIndexedResources)
 {

@@ -1,42 +1,32 @@
 // SPDX-License-Identifier: MIT
 //
-// The Sync that instantiates devres::detail::revocation<Sync> on relacy's atomics, fences and futexes.
+// What the Syncs that instantiate the library's algorithms on relacy's atomics, fences and futexes have in common.
 //
-// The template itself is the library's, untouched: a fault is planted here, by the name of the function of the
-// template that asks for the operation.
+// The templates themselves are the library's, untouched: a fault is planted in a Sync, by the name of the function of
+// the template that asks for the operation.
 //
-// Two forms. `fence`: gates are born fenced and leaving readers fence, heavy_barrier() is a fence. `membarrier`:
-// no reader fences; heavy_barrier() makes every thread pass a full fence, one after the other, at points the
-// scheduler picks while the call lasts, which is what membarrier(2) promises.
+// Two forms. `fence`: the frequent side fences, and heavy_barrier() is a fence. `membarrier`: the frequent side does
+// not; heavy_barrier() makes every thread pass a full fence, one after the other, at points the scheduler picks
+// while the call lasts, which is what membarrier(2) promises.
 //
 // Does not: see reordering by the compiler (relacy runs the code as written), and release sequences are those of
 // C++11, a little stronger than those of C++20.
 #pragma once
 
+// The library's templates come first: relacy redefines new, delete, malloc, free, errno and more.
+#include <devres/detail/lock_algorithm.h>
 #include <devres/detail/revocation_algorithm.h>
 
 #include <cstring>
 #include <source_location>
 #include <sstream>
 
-// relacy redefines new, delete, malloc, free, errno and more: nothing of the standard library after it.
+// Nothing of the standard library after it.
 #include <relacy/relacy.hpp>
 
 namespace model {
 
 enum class form { fence, membarrier };
-
-enum class fault {
-    none,
-    no_fence_on_enter,
-    no_fence_on_leave,
-    no_barrier,
-    no_announcement,
-    no_bump,
-    no_wake,
-    relaxed_clear,
-    relaxed_publish,
-};
 
 inline rl::debug_info debug_at(const std::source_location& at)
 {
@@ -83,86 +73,13 @@ void fence_every_thread(const std::source_location& at)
     rl::atomic_thread_fence(rl::mo_seq_cst, debug_at(at));
 }
 
-template <form Form, fault Fault, int Threads>
-struct sync {
-    using where = std::source_location;
-
-    template <class T>
-    class atomic {
-    public:
-        T load(std::memory_order order, where at = where::current()) const
-        {
-            return value_.load(to_relacy(order), debug_at(at));
-        }
-        void store(T value, std::memory_order order, where at = where::current())
-        {
-            if ((Fault == fault::relaxed_clear && is_in(at, "clear(")) ||
-                (Fault == fault::relaxed_publish && is_in(at, "publish(")))
-                value_.store(value, rl::mo_relaxed, debug_at(at));
-            else
-                value_.store(value, to_relacy(order), debug_at(at));
-        }
-        T fetch_add(T value, std::memory_order order, where at = where::current())
-        {
-            if ((Fault == fault::no_announcement && is_in(at, "wait(")) ||
-                (Fault == fault::no_bump && is_in(at, "wake(")))
-                return 0;
-            return value_.fetch_add(value, to_relacy(order), debug_at(at));
-        }
-        T fetch_sub(T value, std::memory_order order, where at = where::current())
-        {
-            if (Fault == fault::no_announcement && is_in(at, "wait("))
-                return 0;
-            return value_.fetch_sub(value, to_relacy(order), debug_at(at));
-        }
-        T fetch_or(T value, std::memory_order order, where at = where::current())
-        {
-            return value_.fetch_or(value, to_relacy(order), debug_at(at));
-        }
-        // What the kernel sees in a futex word: always the newest value, and no ordering with it.
-        T futex_value() const { return value_.debug_value(); }
-        void futex_wait(where at) { value_.wait(rl::ctx(), false, true, debug_at(at)); }
-        void futex_wake(where at) { value_.wake(rl::ctx(), Threads, debug_at(at)); }
-
-    private:
-        rl::atomic<T> value_;
-    };
-
-    static void compiler_barrier() {}
-
-    static void full_fence(where at = where::current())
-    {
-        if ((Fault == fault::no_fence_on_enter && is_in(at, "open_fenced(")) ||
-            (Fault == fault::no_fence_on_leave && is_in(at, "wake(")))
-            return;
+template <form Form, int Threads>
+void barrier_of(const std::source_location& at)
+{
+    if (Form == form::membarrier)
+        fence_every_thread<Threads>(at);
+    else
         rl::atomic_thread_fence(rl::mo_seq_cst, debug_at(at));
-    }
-
-    static void heavy_barrier(where at = where::current())
-    {
-        if (Fault == fault::no_barrier)
-            return;
-        if (Form == form::membarrier)
-            fence_every_thread<Threads>(at);
-        else
-            rl::atomic_thread_fence(rl::mo_seq_cst, debug_at(at));
-    }
-
-    static void sleep(atomic<std::uint32_t>& word, std::uint32_t expected, where at = where::current())
-    {
-        rl::ctx().sched();
-        if (word.futex_value() ==
-            expected) // no scheduling point from here to the wait: one step, as in the kernel
-            word.futex_wait(at);
-    }
-
-    static void wake_all(atomic<std::uint32_t>& word, where at = where::current())
-    {
-        if (Fault == fault::no_wake)
-            return;
-        rl::ctx().sched();
-        word.futex_wake(at);
-    }
-};
+}
 
 } // namespace model

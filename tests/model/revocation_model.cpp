@@ -8,9 +8,8 @@
 //
 // Every scenario that must hold has controls beside it: the same with one step left out, in which relacy must
 // find the bug. A control that passes means that the scenario cannot see what it is there for.
-#include "model_sync.h"
-
-#include <cstdio>
+#include "revocation_sync.h"
+#include "runner.h"
 
 namespace model {
 
@@ -184,45 +183,6 @@ struct unbind_and_revoke : rl::test_suite<unbind_and_revoke<Form, Fault, Readers
 
 // --- Running them --------------------------------------------------------------------------------------------
 
-enum class expect { holds, fails };
-
-int failures = 0;
-
-template <class Suite>
-rl::test_result_e simulate(rl::test_params& params, rl::ostringstream& state, bool again)
-{
-    return rl::run_test<Suite, rl::random_scheduler<Suite::params::thread_count>>(params, state, again);
-}
-
-template <class Suite>
-void run(const char* name, expect what, unsigned long schedules)
-{
-    rl::ostringstream output; // relacy's own kind: its allocator knows no model
-    rl::ostringstream state;
-    rl::test_params params;
-    params.iteration_count = schedules;
-    params.execution_depth_limit = 4000;
-    params.output_stream = &output;
-    params.progress_stream = &output;
-    const rl::test_result_e result = simulate<Suite>(params, state, false);
-    const bool held = result == rl::test_result_success;
-    const bool as_expected = held == (what == expect::holds);
-    std::printf("%-4s %-60s %s, schedule %lu\n", as_expected ? "ok" : "FAIL", name,
-                rl::test_result_str(result), static_cast<unsigned long>(params.stop_iteration));
-    if (!as_expected)
-        ++failures;
-    if (!as_expected && !held) { // the failing schedule once more, to print what every thread did
-        params.initial_state = state.str();
-        params.collect_history = true;
-        rl::ostringstream unused;
-        simulate<Suite>(params, unused, true);
-        std::printf("%s\n", output.str().c_str());
-    }
-    std::fflush(stdout);
-}
-
-constexpr unsigned long enough = 150000;
-
 void check_fence_form()
 {
     constexpr form f = form::fence;
@@ -275,6 +235,5 @@ int main()
 {
     model::check_fence_form();
     model::check_membarrier_form();
-    std::printf("%s\n", model::failures ? "FAILED" : "all as expected");
-    return model::failures ? 1 : 0;
+    return model::summary();
 }

@@ -46,7 +46,7 @@ protected:
     template <class Barrier>
     static outcome run(Barrier barrier)
     {
-        const std::uint32_t born = detail::barrier_needs_fence.load() ? revoke::fenced : 0;
+        const std::uint32_t born = detail::have_membarrier() ? 0 : revoke::fenced;
         std::vector<meeting> all(meetings);
         outcome result;
         const auto end = std::chrono::steady_clock::now() + length;

@@ -66,17 +66,14 @@ private:
     friend struct detail::core;
 
     mutable detail::biased_lock lock_;
-    // Passes and claims that began (31 bits count), and twice those that ended, plus 1 if an owner's end waits.
-    std::uint32_t begun_ = 0;
-    std::atomic<std::uint32_t> ended_{0};
-    std::uint32_t epoch_ = 0; // bumped when everything is detached in one step
-    detail::links list_;      // oldest at next, newest at prev
-    std::size_t count_ = 0;   // listed, markers included
+    std::atomic<std::uint32_t> ended_{0}; // counts passes and claims that ended, for who waits for them
+    std::uint32_t epoch_ = 0;             // goes up when everything is detached in one step (src/state.h)
+    detail::links list_;                  // oldest at next, newest at prev
+    detail::arena* arena_ = nullptr;      // memory of one-step attaches; made at first need
+    detail::index* index_ = nullptr;      // (action, data) and large blocks; made at first removal
+    detail::pass* passes_ = nullptr;      // one record per thread that is releasing, on its stack
     const devres_owner_ops* ops_;
     std::pmr::memory_resource* upstream_;           // null: malloc
-    detail::arena* arena_ = nullptr;                // memory of one-step attaches; made at first need
-    detail::index* index_ = nullptr;                // (action, data) and large blocks; made at first removal
-    detail::pass* passes_ = nullptr;                // one record per thread that is releasing, on its stack
     std::atomic<const void*> in_callback_{nullptr}; // the thread in match/for_each, for C2
 };
 

@@ -106,7 +106,8 @@ struct callable_resource {
     {
         std::destroy_at(static_cast<F*>(res->payload())); // SAFETY: as above
     }
-    static constexpr callable_ops ops{{resource_kind::callable, &call_and_destroy, type_name<F>}, &drop};
+    static constexpr callable_ops ops{{resource_kind::callable, &call_and_destroy, type_name<F>},
+                                      std::is_trivially_destructible_v<F> ? nullptr : &drop};
 };
 
 template <class T, class... Args>
@@ -159,15 +160,25 @@ template <class F>
 int add_callable(devres_head* head, F&& f, devres_action* handle)
 {
     using callable = std::decay_t<F>;
-    construction place(head, &callable_resource<callable>::ops, sizeof(callable), alignof(callable),
-                       handle != nullptr);
-    if (!place)
-        return -ENOMEM;
-    construct_at<callable>(place.memory(), std::forward<F>(f));
-    // Not committed: the owner was released meanwhile, and the callable with it.
-    if (place.commit() && handle)
-        *handle = handle_access::make(place.memory_owner(), place.committed());
-    return 0;
+    constexpr const callable_ops* ops = &callable_resource<callable>::ops;
+    if constexpr (std::is_trivially_copyable_v<callable> && alignof(callable) <= alignof(std::max_align_t)) {
+        const callable whole(std::forward<F>(f));
+        arena* memory = nullptr;
+        resource* res =
+            attach_bytes(head, ops, std::addressof(whole), sizeof(callable), handle ? &memory : nullptr);
+        if (res && handle)
+            *handle = handle_access::make(memory, res);
+        return res ? 0 : -ENOMEM;
+    } else {
+        construction place(head, ops, sizeof(callable), alignof(callable), handle != nullptr);
+        if (!place)
+            return -ENOMEM;
+        construct_at<callable>(place.memory(), std::forward<F>(f));
+        // Not committed: the owner was released meanwhile, and the callable with it.
+        if (place.commit() && handle)
+            *handle = handle_access::make(place.memory_owner(), place.committed());
+        return 0;
+    }
 }
 
 template <class F>

@@ -82,6 +82,12 @@ private:
     bool listed_ = true;
 };
 
+// A callable that is nothing but `size` bytes, and so needs no place reserved for its making. `for_handle`, if given,
+// gets the memory with a reference, for a handle of the callable.
+// Returns: null on no memory.
+resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* bytes, std::size_t size,
+                       arena** for_handle) noexcept;
+
 // Unlinks the object at `p` if it is one of `ops`' kind on this head, destroys and frees it.
 // Returns: 0, or -ENOENT after a WARN.
 int destroy_object(devres_head* head, const void* p, const resource_ops* ops) noexcept;

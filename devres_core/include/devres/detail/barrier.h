@@ -2,24 +2,25 @@
 //
 // An asymmetric memory barrier: nothing on the frequent side, all of the cost on the rare side.
 //
-// Both the lock and revocation rest on the same question between two threads: "I stored mine and then
-// looked at yours; you stored yours and then looked at mine". One of the two must see the other, which
-// needs a store-load barrier on both sides. The frequent side uses light_barrier(), the rare side
-// heavy_barrier(), which makes every running thread of the process pass a full barrier (membarrier(2),
-// registered when the library is loaded).
+// Locks, parking and revocation rest on the same question between two threads: "I stored mine and then looked at
+// yours; you stored yours and then looked at mine". One of the two must see the other, which needs a store-load
+// barrier on both sides. The rare side issues heavy_barrier(), which makes every running thread of the process
+// pass a full barrier (membarrier(2), registered when the library is loaded); the frequent side then only has to keep
+// the compiler from reordering.
 //
-// Where the kernel has no membarrier, or DEVRES_NO_MEMBARRIER=1 is set when the library is loaded,
-// light_barrier() is a full fence and heavy_barrier() one too.
+// Where the kernel has no membarrier, or DEVRES_NO_MEMBARRIER=1 is set when the library is loaded, the frequent side
+// fences, too: a bit in a word that it looks at anyway (parking lot, announcements, gates) says so, and is set
+// until the library has found out.
 //
-// Thread safety: any. Cost: light_barrier one predicted branch; heavy_barrier a few microseconds.
+// Thread safety: any. Cost: heavy_barrier some hundred nanoseconds, or a few microseconds if other threads run.
 #pragma once
 
 #include <atomic>
 
 namespace devres::detail {
 
-// 1 until the library has registered for membarrier, and for ever where it cannot.
-extern std::atomic<unsigned char> barrier_needs_fence;
+// False until the library has registered for membarrier, and for ever where it cannot.
+bool have_membarrier() noexcept;
 
 #if defined(__SANITIZE_THREAD__)
 #define DEVRES_TSAN 1
@@ -40,13 +41,6 @@ inline void full_fence() noexcept
 #else
     std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif
-}
-
-inline void light_barrier() noexcept
-{
-    std::atomic_signal_fence(std::memory_order_seq_cst);
-    if (barrier_needs_fence.load(std::memory_order_relaxed) != 0) [[unlikely]]
-        full_fence();
 }
 
 void heavy_barrier() noexcept;

@@ -17,9 +17,22 @@ namespace devres::detail {
 struct real_lock_sync {
     template <class T>
     using atomic = std::atomic<T>;
+    using word = std::atomic<std::uint32_t>;
 
     static constexpr int spins = 100;
-    static constexpr std::uint32_t streak(std::uint32_t wanted) noexcept { return wanted; }
+    // How many sections in a row earn a bias: 64 times as many after each one that ended.
+    static constexpr std::uint32_t streak(unsigned ended) noexcept
+    {
+        return std::uint32_t{64} << (ended < 4 ? 6 * ended : 24);
+    }
+
+    static constexpr std::size_t lanes = 64;
+    static std::size_t lane_of(const word& w) noexcept
+    {
+        const auto address = reinterpret_cast<std::uintptr_t>(&w);
+        return (address >> 4 ^ address >> 10) % lanes;
+    }
+    static parking<real_lock_sync>::lot& lot() noexcept;
 
     static void pause() noexcept
     {
@@ -31,9 +44,9 @@ struct real_lock_sync {
     {
         std::atomic_signal_fence(std::memory_order_seq_cst);
     }
-    static void light_barrier() noexcept
+    static void full_fence() noexcept
     {
-        detail::light_barrier();
+        detail::full_fence();
     }
     static void heavy_barrier() noexcept
     {
@@ -46,11 +59,18 @@ struct real_lock_sync {
     // A bias needs the asymmetric barrier: without it the owner would have to fence, and gain nothing.
     static bool may_bias() noexcept
     {
-        return barrier_needs_fence.load(std::memory_order_relaxed) == 0;
+        return have_membarrier();
     }
-    static void sleep(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
-    static void wake_one(const std::atomic<std::uint32_t>& word) noexcept;
+    static void sleep(word& on, std::uint32_t expected) noexcept;
+    static void wake(word& changed, int how_many) noexcept;
 };
+
+using park = parking<real_lock_sync>;
+extern park::lot parking_lot;
+inline park::lot& real_lock_sync::lot() noexcept
+{
+    return parking_lot;
+}
 
 extern template class basic_lock<real_lock_sync>;
 extern template class basic_biased_lock<real_lock_sync>;

@@ -2,15 +2,12 @@
 //
 // The two locks, apart from how a thread sleeps and knows itself.
 //
-// basic_lock: one locked instruction to take, none to leave; waiters sleep. `locked_` says whether it is held,
-// `waiters_` how many sleep or are about to. Leaving is a plain store to `locked_` followed by a look at `waiters_`; a
-// thread about to sleep announces itself in `waiters_`, makes every running thread pass a memory barrier, then looks
-// at `locked_` again. So either the leaver sees the waiter or the waiter sees the lock free.
+// basic_lock: one locked instruction to take, none to leave; waiters sleep (parking_algorithm.h).
 //
-// biased_lock: none at all for a thread that has had it to itself for a while. It then takes it by a plain store to
+// basic_biased_lock: none at all for a thread that has had it to itself for a while. It then takes it by a plain store to
 // `inside_` and a look whether it is still `owner_`. Another thread takes the basic lock, ends the bias, makes every
 // running thread pass a barrier, and waits until the owner is not inside; from then on both use the basic lock. Each end
-// of a bias makes the next one 64 times as hard to earn.
+// of a bias makes the next one harder to earn.
 //
 // Neither spins for long: in user space a holder can be preempted, and its waiters must not burn its time.
 //
@@ -18,16 +15,18 @@
 // (lock.h), the model checker with its own (tests/model). So nothing else is included here.
 //
 // Invariants
-// 1. Leaving looks at the lock once more after it is free: whoever destroys it must know by other means that every
-//    release() has returned. Heads do (src/release.h).
+// 1. Leaving touches nothing of the lock once it is free: who finds out under the lock that nobody else will come may
+//    destroy it.
 // 2. Not recursive.
 // 3. `inside_` is written by the owner of the bias alone; `owner_` by holders of the basic lock alone.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
-
 #include <devres/detail/annotations.h>
+#include <devres/detail/parking_algorithm.h>
+
+namespace model {
+struct lock_access; // the model checker's, to destroy a lock word by word
+}
 
 namespace devres::detail {
 
@@ -46,9 +45,7 @@ public:
     void release() noexcept DEVRES_RELEASE()
     {
         locked_.store(0, std::memory_order_release);
-        Sync::light_barrier();
-        if (waiters_.load(std::memory_order_relaxed) != 0) [[unlikely]]
-            Sync::wake_one(locked_);
+        parking<Sync>::wake(Sync::lot(), locked_, 1);
     }
 
 private:
@@ -62,18 +59,15 @@ private:
                 locked_.exchange(1, std::memory_order_acquire) == 0)
                 return;
         }
-        waiters_.fetch_add(1, std::memory_order_seq_cst);
-        Sync::heavy_barrier();
-        while (locked_.exchange(1, std::memory_order_acquire) != 0)
-            Sync::sleep(locked_, 1);
-        waiters_.fetch_sub(1, std::memory_order_relaxed);
+        parking<Sync>::sleep_until(Sync::lot(), locked_, 1,
+                                   [this] { return locked_.exchange(1, std::memory_order_acquire) == 0; });
     }
 
+    friend struct ::model::lock_access;
     atomic<std::uint32_t> locked_{0};
-    atomic<std::uint32_t> waiters_{0};
 };
 
-// How a biased_lock was taken, which leaving has to know.
+// How a biased lock was taken, which leaving has to know.
 enum class lock_mode : bool { basic, biased };
 
 template <class Sync>
@@ -82,68 +76,104 @@ public:
     template <class T>
     using atomic = typename Sync::template atomic<T>;
 
-    [[nodiscard]] lock_mode acquire() noexcept DEVRES_ACQUIRE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    // The way in and out for the thread that the lock is biased to. False for any other, who must go another way in.
+    [[nodiscard]] bool try_acquire_biased() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         const void* me = Sync::this_thread();
-        if (owner_.load(std::memory_order_relaxed) == me) [[likely]] {
-            inside_.store(1, std::memory_order_relaxed);
-            Sync::compiler_barrier();
-            if (owner_.load(std::memory_order_relaxed) == me) [[likely]]
-                return lock_mode::biased;
-            leave_biased(me);
-        }
-        acquire_basic(me);
-        return lock_mode::basic;
+        if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]]
+            return false;
+        inside_.store(1, std::memory_order_relaxed);
+        Sync::compiler_barrier();
+        if (owner_.load(std::memory_order_relaxed) == me) [[likely]]
+            return true;
+        release_to_retry();
+        return false;
     }
-
-    void release(lock_mode mode) noexcept DEVRES_RELEASE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
-    {
-        if (mode == lock_mode::biased) [[likely]]
-            leave_biased(Sync::this_thread());
-        else
-            lock_.release();
-    }
-
-private:
-    static constexpr std::uint32_t first_streak = 64;
-
-    void leave_biased(const void* me) noexcept
+    void release_biased() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         inside_.store(0, std::memory_order_release);
-        Sync::compiler_barrier();
-        if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]]
-            Sync::wake_one(inside_);
+        parking<Sync>::wake(Sync::lot(), inside_, 1);
+    }
+    // As release_biased(), but leaves it to acquire_basic() or the next release_biased() to look for sleepers: the
+    // caller must come back at once. So there is no call on the way out of a fast path that failed.
+    void release_to_retry() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    {
+        inside_.store(0, std::memory_order_release);
     }
 
-    void acquire_basic(const void* me) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    // The way for everybody. It earns the bias.
+    void acquire_basic() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
+        const void* me = Sync::this_thread();
+        parking<Sync>::wake(Sync::lot(), inside_, 1); // see release_to_retry()
         lock_.acquire();
         if (owner_.load(std::memory_order_relaxed) != nullptr)
             end_bias();
         if (candidate_ != me) {
             candidate_ = me;
             streak_ = 0;
-        } else if (++streak_ >= Sync::streak(first_streak) << shift_ && Sync::may_bias()) {
+        } else if (++streak_ >= Sync::streak(ended_) && Sync::may_bias()) {
             owner_.store(me, std::memory_order_relaxed);
         }
     }
+    void release_basic() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS { lock_.release(); }
+
+    // The way for sections that call out: while it lasts even the owner of the bias finds the lock taken.
+    void acquire_plain() noexcept DEVRES_ACQUIRE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    {
+        parking<Sync>::wake(Sync::lot(), inside_, 1);
+        lock_.acquire();
+        const void* owner = owner_.load(std::memory_order_relaxed);
+        if (owner == nullptr)
+            return;
+        if (owner == Sync::this_thread())
+            suspended_ = true; // not inside, since it is here; nobody else looks without the basic lock
+        else
+            end_bias();
+        owner_.store(nullptr, std::memory_order_relaxed);
+    }
+    void release_plain() noexcept DEVRES_RELEASE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    {
+        if (suspended_)
+            owner_.store(Sync::this_thread(), std::memory_order_relaxed);
+        suspended_ = false;
+        lock_.release();
+    }
+
+    [[nodiscard]] lock_mode acquire() noexcept DEVRES_ACQUIRE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    {
+        if (try_acquire_biased()) [[likely]]
+            return lock_mode::biased;
+        acquire_basic();
+        return lock_mode::basic;
+    }
+    void release(lock_mode mode) noexcept DEVRES_RELEASE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    {
+        if (mode == lock_mode::biased) [[likely]]
+            release_biased();
+        else
+            release_basic();
+    }
+
+private:
+    friend struct ::model::lock_access;
 
     void end_bias() noexcept
     {
         owner_.store(nullptr, std::memory_order_seq_cst);
-        Sync::heavy_barrier();
-        while (inside_.load(std::memory_order_acquire) != 0)
-            Sync::sleep(inside_, 1);
-        shift_ = shift_ >= 18 ? 24 : shift_ + 6;
+        parking<Sync>::sleep_until(Sync::lot(), inside_, 1,
+                                   [this] { return inside_.load(std::memory_order_acquire) == 0; });
+        ended_ = static_cast<std::uint8_t>(ended_ == 255 ? 255 : ended_ + 1);
     }
 
     atomic<const void*> owner_{nullptr}; // who may take it without the basic lock
     atomic<std::uint32_t> inside_{0};    // 1: and has
-    // Guarded by lock_.
-    std::uint32_t streak_ = 0;
-    const void* candidate_ = nullptr;
-    unsigned shift_ = 0;
     basic_lock<Sync> lock_;
+    // Guarded by lock_.
+    const void* candidate_ = nullptr;
+    std::uint32_t streak_ = 0;
+    std::uint8_t ended_ = 0; // biases
+    bool suspended_ = false;
 };
 
 } // namespace devres::detail

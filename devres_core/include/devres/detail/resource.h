@@ -41,7 +41,7 @@ struct resource_ops {
 
 // A callable is dropped in two ways: its release calls and destroys it, cancel() only destroys it.
 struct callable_ops : resource_ops {
-    void (*drop)(devres_head* head, resource* res);
+    void (*drop)(devres_head* head, resource* res); // null: nothing to do
 };
 
 struct resource : links {

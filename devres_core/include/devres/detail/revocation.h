@@ -225,13 +225,15 @@ revocation_counts revocation_stats() noexcept;
 
 // While one lives on this thread, the library is running a release callback or destructor here; a revoke that
 // lost the race returns at once instead of waiting for a sibling (V1, V6).
+extern constinit thread_local int release_depth __attribute__((tls_model("initial-exec")));
+
 class release_scope {
 public:
-    release_scope() noexcept;
-    ~release_scope();
+    release_scope() noexcept { ++release_depth; }
+    ~release_scope() { --release_depth; }
     release_scope(const release_scope&) = delete;
     release_scope& operator=(const release_scope&) = delete;
-    static bool active() noexcept;
+    static bool active() noexcept { return release_depth != 0; }
 };
 
 } // namespace devres::detail

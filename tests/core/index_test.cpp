@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: MIT
+//
+// Removing one by (action, data) on heads that have many: the index is built, overflows, is rebuilt, and agrees with a
+// plain vector throughout. A3, C1.
+#include <algorithm>
+#include <random>
+#include <vector>
+
+#include "core/core_test.h"
+#include <devres/managed.h>
+
+using namespace devres;
+using namespace devres::test;
+
+namespace {
+
+struct key {
+    int number = 0;
+    std::vector<int>* released = nullptr;
+};
+
+void note(key* k)
+{
+    k->released->push_back(k->number);
+}
+
+class IndexTest : public ::testing::Test {
+protected:
+    void make_keys(std::size_t n)
+    {
+        keys.resize(n);
+        for (std::size_t i = 0; i < n; ++i)
+            keys[i] = {static_cast<int>(i), &released};
+    }
+    void add(std::size_t k)
+    {
+        ASSERT_EQ(0, managed::add_action(&own, &note, &keys[k]));
+        model.push_back(static_cast<int>(k));
+    }
+    // The newest of that key.
+    bool take_from_model(std::size_t k)
+    {
+        const auto at = std::find(model.rbegin(), model.rend(), static_cast<int>(k));
+        if (at == model.rend())
+            return false;
+        model.erase(std::next(at).base());
+        return true;
+    }
+    void remove(std::size_t k)
+    {
+        EXPECT_EQ(take_from_model(k) ? 0 : -ENOENT, managed::remove_action_nowarn(&own, &note, &keys[k]));
+    }
+    void expect_the_rest_in_order()
+    {
+        released.clear();
+        devres_release_all(&own.devres);
+        std::reverse(model.begin(), model.end());
+        EXPECT_EQ(model, released);
+        model.clear();
+    }
+
+    bench_owner own;
+    std::vector<key> keys;
+    std::vector<int> model; // keys on the list, oldest first
+    std::vector<int> released;
+};
+
+class IndexSeeds : public IndexTest, public ::testing::WithParamInterface<unsigned> {};
+
+// Few keys with hundreds of equal pairs each, and many keys with a few: both grow and shrink by thousands.
+TEST_P(IndexSeeds, AgreesWithAVector)
+{
+    std::mt19937 random(GetParam());
+    for (std::size_t n : {5u, 60u, 3000u}) {
+        make_keys(n);
+        for (int phase = 0; phase < 6; ++phase) {
+            const unsigned add_of_ten = phase % 2 == 0 ? 8 : 2;
+            for (int i = 0; i < 1500; ++i) {
+                const std::size_t k = random() % n;
+                if (random() % 10 < add_of_ten)
+                    add(k);
+                else
+                    remove(k);
+            }
+            ASSERT_EQ(model.size(), checked_count(own.devres));
+            for (std::size_t k = 0; k < std::min<std::size_t>(n, 60); ++k)
+                ASSERT_EQ(std::count(model.begin(), model.end(), static_cast<int>(k)) != 0,
+                          managed::is_action_added(&own, &note, &keys[k]));
+        }
+        expect_the_rest_in_order();
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(FixedSeeds, IndexSeeds, ::testing::Range(1u, 7u));
+
+// Resources that go another way than by their key leave the index, too: in the middle of their equals, by group.
+TEST_F(IndexTest, ForgetsWhatAGroupTakes)
+{
+    make_keys(2);
+    for (int i = 0; i < 100; ++i)
+        add(0);
+    remove(0); // there is an index from here on
+    for (int round = 0; round < 50; ++round) {
+        void* group = devres_open_group(&own.devres, nullptr);
+        ASSERT_TRUE(group);
+        for (int i = 0; i < 30; ++i)
+            ASSERT_EQ(0, managed::add_action(&own, &note, &keys[static_cast<std::size_t>(i % 2)]));
+        devres_close_group(&own.devres, group);
+        add(0);
+        add(1);
+        EXPECT_EQ(30, devres_release_group(&own.devres, group));
+    }
+    for (int i = 0; i < 20; ++i)
+        remove(i % 2 == 0 ? 0u : 1u);
+    expect_the_rest_in_order();
+}
+
+// No memory for an index: a scan answers, every time.
+TEST_F(IndexTest, ScansWithoutMemory)
+{
+    test_upstream upstream;
+    bench_owner poor(&upstream);
+    make_keys(500);
+    for (key& k : keys)
+        ASSERT_EQ(0, managed::add_action(&poor, &note, &k));
+    upstream.fail_from(0);
+    for (std::size_t i = 0; i < 500; i += 2)
+        EXPECT_EQ(0, managed::remove_action_nowarn(&poor, &note, &keys[(i * 7) % 500]));
+    EXPECT_EQ(-ENOENT, managed::remove_action_nowarn(&poor, &note, &keys[0]));
+    EXPECT_EQ(250, devres_release_all(&poor.devres));
+    EXPECT_EQ(250u, released.size());
+}
+
+} // namespace
