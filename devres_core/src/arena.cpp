@@ -67,9 +67,13 @@ void arena::free_blocks(std::pmr::memory_resource* upstream, block* blocks) noex
 void arena::resize(resource* res, std::size_t size) noexcept
 {
     if constexpr (checked_memory) {
-        poison(res->payload(), payload_capacity(state_word::of(res).size_class()));
-        unpoison(res->payload(), size);
+        const char* payload = static_cast<char*>(res->payload());
+        if (size > res->size)
+            unpoison(payload + res->size, size - res->size);
+        else
+            poison(payload + size, res->size - size);
     }
+    res->size = static_cast<std::uint32_t>(size);
 }
 
 bool arena::give_all_locked(std::uint32_t n, block** garbage) noexcept

@@ -303,7 +303,6 @@ bool resize_in_place_locked(resource* res, std::size_t size) noexcept
     }
     if (size > arena::payload_capacity(state.size_class()))
         return false;
-    res->size = static_cast<std::uint32_t>(size);
     arena::resize(res, size);
     return true;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Telling AddressSanitizer what in a block is memory of somebody and what is not.
+// Telling AddressSanitizer, or valgrind in a build with DEVRES_VALGRIND, what in a block is memory of somebody and
+// what is not.
 #pragma once
 
 #include <cstddef>
@@ -15,6 +16,8 @@
 
 #if defined(DEVRES_ASAN)
 #include <sanitizer/asan_interface.h>
+#elif defined(DEVRES_VALGRIND)
+#include <valgrind/memcheck.h>
 #endif
 
 namespace devres::detail {
@@ -29,6 +32,18 @@ inline void poison(const void* p, std::size_t bytes) noexcept
 inline void unpoison(const void* p, std::size_t bytes) noexcept
 {
     __asan_unpoison_memory_region(p, bytes);
+}
+#elif defined(DEVRES_VALGRIND)
+inline constexpr bool checked_memory = true;
+inline constexpr std::size_t red_zone_bytes = 32;
+inline void poison(const void* p, std::size_t bytes) noexcept
+{
+    VALGRIND_MAKE_MEM_NOACCESS(p, bytes);
+}
+// What it holds counts as not initialised.
+inline void unpoison(const void* p, std::size_t bytes) noexcept
+{
+    VALGRIND_MAKE_MEM_UNDEFINED(p, bytes);
 }
 #else
 inline constexpr bool checked_memory = false;
