@@ -335,11 +335,6 @@ gate::gate() noexcept
 {
 }
 
-void gate::reopen() noexcept
-{
-    state_.state.fetch_and(~revoke::closed, std::memory_order_seq_cst);
-}
-
 // --- Waiting ---------------------------------------------------------------------------------------------------
 
 void wait_for_readers(const reader_set& readers) noexcept

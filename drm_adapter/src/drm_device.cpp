@@ -124,7 +124,7 @@ int drm_core::register_device(drm_device* drm, unsigned long flags) noexcept
 // Half way: whoever got in meanwhile is waited for, and the files opened meanwhile lead nowhere.
 void drm_core::roll_back_register(drm_device* drm) noexcept
 {
-    drm->gate_.close();
+    drm->gate_.shut();
     kill_files(drm);
     if (inside_at(reader_set(drm->gate_)).file)
         warn("drm_dev_register", &drm->devres, "the driver's load failed and has not left the section");
@@ -132,8 +132,7 @@ void drm_core::roll_back_register(drm_device* drm) noexcept
         wait_for_readers(reader_set(drm->gate_));
     const scoped_lock held(drm->files_lock_);
     drm->visibility_ = drm_device::visibility::hidden;
-    if (!drm->unplugged_ && !drm->drained_.load(std::memory_order_relaxed))
-        drm->gate_.reopen();
+    drm->gate_.open_again(); // but for an unplug or unbind meanwhile
 }
 
 void drm_core::hide(drm_device* drm) noexcept

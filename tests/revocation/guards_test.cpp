@@ -443,5 +443,23 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     EXPECT_LE(seen.size(), 3u);
 }
 
+// M5: a registration that is taken back shuts its gate for a while; whoever closes it meanwhile has closed it.
+TEST_F(GuardsTest, OpeningAgainDoesNotUndoAClose)
+{
+    detail::gate gate;
+    gate.shut();
+    EXPECT_FALSE(gate.is_open());
+    EXPECT_FALSE(gate.admits());
+    gate.open_again();
+    EXPECT_TRUE(gate.is_open());
+    EXPECT_TRUE(gate.admits());
+
+    gate.shut();
+    EXPECT_TRUE(gate.close());
+    gate.open_again();
+    EXPECT_FALSE(gate.is_open());
+    EXPECT_FALSE(gate.admits());
+}
+
 } // namespace
 } // namespace devres::test

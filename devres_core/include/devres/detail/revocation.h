@@ -142,11 +142,13 @@ public:
     identity id() const noexcept { return id_; }
     bool is_open() const noexcept
     {
-        return (state_.state.load(std::memory_order_acquire) & revoke::closed) == 0;
+        return (state_.state.load(std::memory_order_acquire) & (revoke::closed | revoke::shut)) == 0;
     }
     bool admits() const noexcept { return revoke::open(state_); }
     bool close() noexcept { return revoke::close(state_); }
-    void reopen() noexcept; // only if nobody waits for it: a registration that is taken back
+    // For now, while a registration is taken back. Opening does not undo a close().
+    void shut() noexcept { state_.state.fetch_or(revoke::shut, std::memory_order_seq_cst); }
+    void open_again() noexcept { state_.state.fetch_and(~revoke::shut, std::memory_order_seq_cst); }
 
 private:
     revoke::gate state_;

@@ -31,7 +31,8 @@ struct revocation {
     // fast path is one comparison.
     static constexpr std::uint32_t closed = 1u;
     static constexpr std::uint32_t fenced =
-        2u; // readers must fence: set at birth where there is no membarrier
+        2u;                                   // readers must fence: set at birth where there is no membarrier
+    static constexpr std::uint32_t shut = 4u; // closed for now; whoever shut it may open it again
 
     struct gate {
         atomic<std::uint32_t> state;
@@ -62,7 +63,7 @@ struct revocation {
     [[gnu::noinline, gnu::cold]] static bool open_fenced(const gate& g)
     {
         Sync::full_fence();
-        return (g.state.load(std::memory_order_acquire) & closed) == 0;
+        return (g.state.load(std::memory_order_acquire) & (closed | shut)) == 0;
     }
 
     static void publish(slot& s, identity domain, identity object)
