@@ -11,8 +11,8 @@ namespace devres::detail {
 
 namespace {
 
-// Small enough for malloc's fast path; with the arena itself, room for a dozen actions.
-constexpr std::size_t first_block_bytes = 1008;
+// Small enough for malloc's fast path; with the arena itself, room for ten actions.
+constexpr std::size_t first_block_bytes = 1024;
 
 } // namespace
 
@@ -27,6 +27,7 @@ arena* arena::create(devres_head* head, std::pmr::memory_resource* upstream) noe
     static_assert(own + sizeof(block) < first_block_bytes / 2);
     auto* made = ::new (memory) arena(head, upstream);
     made->blocks_ = block::place(static_cast<char*>(memory) + own, first_block_bytes - own, 0);
+    made->sort_in(made->blocks_);
     return made;
 }
 
@@ -51,6 +52,20 @@ void arena::add_block_locked(block* fresh) noexcept
 {
     fresh->older = blocks_;
     blocks_ = fresh;
+    sort_in(fresh);
+}
+
+void arena::sort_in(block* b) noexcept
+{
+    if (sorted_count_ == most_sorted) { // the upstream gives small ones only
+        unsorted_ = true;
+        return;
+    }
+    std::uint32_t at = sorted_count_++;
+    for (; at > 0 && reinterpret_cast<std::uintptr_t>(sorted_[at - 1]) > reinterpret_cast<std::uintptr_t>(b);
+         --at)
+        sorted_[at] = sorted_[at - 1];
+    sorted_[at] = b;
 }
 
 void arena::free_blocks(std::pmr::memory_resource* upstream, block* blocks) noexcept
@@ -136,6 +151,10 @@ block* arena::start_afresh_locked() noexcept
         b = older;
     }
     blocks_ = kept;
+    sorted_count_ = 0;
+    unsorted_ = false;
+    for (block* b = kept; b; b = b->older)
+        sort_in(b);
     return garbage;
 }
 

@@ -104,7 +104,8 @@ public:
             links*& list = free_[state.size_class()];
             res->next = list;
             list = res;
-            reusable_ = true;
+            if (!reusable_) // stores are what frees at random wait for
+                reusable_ = true;
         }
     }
     // `n` slots, linked by next, none of them live any more. False: they must come back as batch instead.
@@ -115,12 +116,15 @@ public:
     // own bookkeeping.
     resource* marked_slot_at_locked(const void* p) const noexcept
     {
-        const block* b = block_of_locked(p);
-        const char* slot = static_cast<const char*>(p) - sizeof(resource);
-        if (!b || slot >= b->marked_to || !b->marked(slot)) [[unlikely]]
+        std::size_t offset = 0;
+        block* b = block_of_locked(p, &offset);
+        if (!b) [[unlikely]]
+            return nullptr;
+        char* slot = b->first + offset;
+        if (slot >= b->marked_to || !b->marked(slot)) [[unlikely]]
             return nullptr;
         // SAFETY: a marked unit is the start of a slot, and a slot starts with its header.
-        return reinterpret_cast<resource*>(const_cast<char*>(slot));
+        return reinterpret_cast<resource*>(slot);
     }
     // The same, but finds out. In short sections: false if it has to be asked again, the lock having been released.
     bool find_slot_locked(const void* p, resource** res) noexcept;
@@ -166,19 +170,36 @@ private:
     }
     ~arena() = default;
     [[nodiscard]] block* start_afresh_locked() noexcept;
-    // The block that has a slot header in front of `p`, if `p` can be a payload there.
-    const block* block_of_locked(const void* p) const noexcept
+    // The block that can have a slot with its payload at `p`, and where in it.
+    block* block_of_locked(const void* p, std::size_t* offset) const noexcept
     {
         // As numbers: `p` may be anything, and pointers may only be compared within one object.
         const std::uintptr_t header = reinterpret_cast<std::uintptr_t>(p) - sizeof(resource);
         if (header % unit != 0) [[unlikely]]
             return nullptr;
-        for (const block* b = blocks_; b; b = b->older)
-            if (header - reinterpret_cast<std::uintptr_t>(b->first) <
-                static_cast<std::size_t>(b->bump - b->first))
+        // The last block below it. Without a branch that depends on the pointer: frees at random mostly wait for
+        // memory, and a branch predicted wrong keeps the next ones from waiting at the same time.
+        std::uint32_t low = 0;
+        for (std::uint32_t n = sorted_count_; n > 1;) {
+            const std::uint32_t half = n / 2;
+            low = reinterpret_cast<std::uintptr_t>(sorted_[low + half]) <= header ? low + half : low;
+            n -= half;
+        }
+        if (is_in(sorted_[low], header, offset)) [[likely]]
+            return sorted_[low];
+        for (block* b = unsorted_ ? blocks_ : nullptr; b; b = b->older)
+            if (is_in(b, header, offset))
                 return b;
         return nullptr;
     }
+    static bool is_in(const block* b, std::uintptr_t header, std::size_t* offset) noexcept
+    {
+        *offset = header - reinterpret_cast<std::uintptr_t>(b->first);
+        return *offset < static_cast<std::size_t>(b->bump - b->first);
+    }
+    void sort_in(block* b) noexcept;
+
+    static constexpr std::uint32_t most_sorted = 24; // each block as large as all before: 64 GiB
 
     std::atomic<std::uint32_t> references_{1};
     lock gate_; // taken before the head's
@@ -187,6 +208,9 @@ private:
     block* blocks_ = nullptr; // newest first; the last one holds the arena itself
     std::uint32_t live_ = 0;
     bool reusable_ = false; // some list in free_ may not be empty
+    bool unsorted_ = false; // there are blocks that are not in the next
+    std::uint32_t sorted_count_ = 0;
+    block* sorted_[most_sorted]; // by address
     links* free_[classes] = {};
 };
 

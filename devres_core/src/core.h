@@ -330,8 +330,9 @@ core::attach_quickly(devres_head* head, const resource_ops* ops, unsigned size_c
     return res;
 }
 
-inline bool core::free_quickly(devres_head* head, const void* p,
-                               const resource_ops* ops) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+[[gnu::always_inline]] inline bool
+core::free_quickly(devres_head* head, const void* p,
+                   const resource_ops* ops) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
     quick_guard held(head);
     arena* memory = held ? head->arena_ : nullptr;
@@ -347,8 +348,8 @@ inline bool core::free_quickly(devres_head* head, const void* p,
     return true;
 }
 
-inline bool core::remove_quickly(devres_head* head,
-                                 const index_key& action) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+[[gnu::always_inline]] inline bool
+core::remove_quickly(devres_head* head, const index_key& action) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
     quick_guard held(head);
     if (!held || !head->arena_ || !head->arena_->has_many_locked()) [[unlikely]]

@@ -31,6 +31,8 @@ public:
     void fail_once(std::size_t nth) { set_failure(nth, nth); }
     void fail_from(std::size_t nth) { set_failure(nth, never); }
     void fail_no_more() { set_failure(never, 0); }
+    // Larger ones fail.
+    void allow_up_to(std::size_t bytes) { largest_ = bytes; }
 
     std::size_t calls() const { return read(calls_); }
     std::size_t failures() const { return read(failures_); }
@@ -46,8 +48,7 @@ public:
 
 private:
     static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
-    static constexpr std::size_t largest = std::size_t{1}
-                                           << 40; // more would end a run under AddressSanitizer
+    std::size_t largest_ = std::size_t{1} << 40; // more would end a run under AddressSanitizer
     struct block {
         std::size_t bytes;
         std::size_t alignment;
@@ -57,7 +58,7 @@ private:
     {
         if (on_call)
             on_call();
-        if (next_fails() || bytes > largest)
+        if (next_fails() || bytes > largest_)
             return std::pmr::null_memory_resource()->allocate(
                 bytes, alignment); // throws, whatever we are built with
         void* p = ::operator new(bytes, std::align_val_t(alignment));
