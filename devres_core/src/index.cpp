@@ -21,6 +21,8 @@ constexpr std::size_t first_twins = 64;
 index* index::create(std::pmr::memory_resource* upstream, links* list, std::size_t resources,
                      const index* full) noexcept
 {
+    if (full) // what else it had besides slots, which is all that the caller counts
+        resources = std::max(resources, 2 * (full->used_words_ - full->gone_words_));
     if (resources > most_resources)
         return nullptr;
     const std::size_t words = std::bit_ceil(resources + resources / 2 + 32);
@@ -111,7 +113,10 @@ bool index::insert_locked(resource* res) noexcept
         return false;
     } else {
         at = first_free_word(hash);
-        used_words_ += *at == empty ? 1u : 0u;
+        if (*at == empty)
+            ++used_words_;
+        else
+            --gone_words_;
     }
     *at = mine;
     return true;

@@ -141,13 +141,16 @@ private:
         std::size_t i = static_cast<std::size_t>(at - table_);
         if (table_[(i + 1) & mask_] != empty) {
             *at = gone;
+            ++gone_words_;
             return;
         }
-        do {
+        table_[i] = empty;
+        --used_words_;
+        for (i = (i - 1) & mask_; table_[i] == gone; i = (i - 1) & mask_) {
             table_[i] = empty;
             --used_words_;
-            i = (i - 1) & mask_;
-        } while (table_[i] == gone);
+            --gone_words_;
+        }
     }
     std::uint32_t twin_of(const resource* res) const noexcept
     {
@@ -162,6 +165,7 @@ private:
     twin* twins_; // twin 0 stands for none
     std::size_t mask_;
     std::size_t used_words_ = 0; // words that are not empty
+    std::size_t gone_words_ = 0; // of these, those that say gone
     std::uint32_t twins_capacity_;
     std::uint32_t used_twins_ = 1; // those below have been used
     std::uint32_t unused_twin_ = 0;

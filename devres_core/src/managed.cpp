@@ -234,8 +234,6 @@ namespace {
 
 [[gnu::noinline]] bool free_memory_slowly(devres_head* head, const void* p, const char* function) noexcept
 {
-    if (is_no_memory(p))
-        return true;
     block* garbage = nullptr;
     resource* large = nullptr;
     std::size_t size = 0;
@@ -266,6 +264,8 @@ namespace {
 
 bool free_memory(devres_head* head, const void* p, const char* function) noexcept
 {
+    if (is_no_memory(p))
+        return true;
     if (!logging() && core::free_quickly(head, p, &memory_ops)) [[likely]]
         return true;
     return free_memory_slowly(head, p, function);
@@ -557,7 +557,7 @@ enum class consume_by { cancel, run };
 
 // Takes the callable of a handle off its head: freed if nobody's code has to run for that, else claimed by `one`.
 // Returns: false if it is not there any more.
-bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one, block** garbage) noexcept
+bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one) noexcept
 {
     devres_head* head = one.head;
     const core::guard held(head, "devres_action");
@@ -565,11 +565,11 @@ bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one, blo
         return false;
     state_word::of(res).without_pin().store(res); // nobody else looks at what is listed without the lock
     const auto* ops = static_cast<const callable_ops*>(res->ops); // SAFETY: only callables have handles
-    if (how == consume_by::cancel && !ops->drop && state_word::of(res).memory() == place::slot &&
-        !logging()) {
+    const bool quick = !ops->drop && state_word::of(res).memory() == place::slot && memory->has_many_locked();
+    if (how == consume_by::cancel && quick && !logging()) {
         core::unlink_locked(head, res, life::detached);
         arena::retire(res);
-        *garbage = memory->give_locked(res);
+        memory->give_one_of_many_locked(res);
     } else {
         claim_locked(one, res);
     }
@@ -579,13 +579,10 @@ bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one, blo
 int consume(arena* memory, resource* res, consume_by how) noexcept
 {
     bool taken = false;
-    block* garbage = nullptr;
     pass one(nullptr);
     memory->with_head([&](devres_head* head) {
         one.head = head;
-        taken = take_by_handle(memory, res, how, one, &garbage);
-        arena::free_blocks(memory->upstream(),
-                           garbage); // while the head is kept from ending, and so the upstream
+        taken = take_by_handle(memory, res, how, one);
     });
     if (!taken) {
         handle_drop(memory, res);
@@ -622,15 +619,15 @@ void handle_drop(arena* memory, resource* res) noexcept
         if (before.memory() == place::large) {
             free_large(res);
         } else {
+            pass last_rites(nullptr);
             memory->with_head([&](devres_head* head) {
-                block* garbage = nullptr;
-                {
-                    const core::guard held(head, "devres_action");
-                    arena::retire(res);
-                    garbage = memory->give_locked(res);
-                }
-                arena::free_blocks(memory->upstream(), garbage);
+                const core::guard held(head, "devres_action");
+                if (core::memory(head) != memory)
+                    return; // that has ended: its slots go with it
+                last_rites.head = head;
+                last_rites.begin_with_freed_locked(res);
             });
+            last_rites.end();
         }
     }
     memory->put();

@@ -53,6 +53,13 @@ inline void pass::give_slot(resource* res) noexcept
     ++freed_count;
 }
 
+void pass::begin_with_freed_locked(resource* res) noexcept
+{
+    freed = nullptr;
+    give_slot(res);
+    begin_locked();
+}
+
 void pass::dispose(resource* res, state_word before) noexcept
 {
     if (before.pinned() && kept_by_handle(res))

@@ -33,6 +33,8 @@ struct pass {
     explicit pass(devres_head* owner) noexcept : head(owner) {}
 
     void begin_locked() noexcept;
+    // With a slot that nobody refers to any more, to be given back at the end.
+    void begin_with_freed_locked(resource* res) noexcept;
     // Releases what is pending.
     void run() noexcept;
     // Gives memory back and leaves the head. Must be called once after begin_locked().

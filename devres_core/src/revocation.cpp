@@ -264,6 +264,13 @@ void leave_slow(reader_slot* slot) noexcept
              file ? file : "?", line);
 }
 
+namespace {
+
+constexpr unsigned behind_record =
+    sizeof(reader_record::slots); // the first index that is no offset in the record
+
+} // namespace
+
 // Blocks are added in front: counted from the end, so that an index stays what it was.
 int slot_index_slow(const reader_slot* slot) noexcept
 {
@@ -275,7 +282,7 @@ int slot_index_slow(const reader_slot* slot) noexcept
         int behind = 0;
         for (const reader_overflow* rest = b->next; rest; rest = rest->next)
             ++behind;
-        return static_cast<int>(reader_record::capacity) + behind * each + static_cast<int>(slot - b->slots);
+        return static_cast<int>(behind_record) + behind * each + static_cast<int>(slot - b->slots);
     }
     return -1;
 }
@@ -288,15 +295,15 @@ reader_slot* slot_at(int index) noexcept
     if (!mine || index < 0)
         return nullptr;
     const auto n = static_cast<unsigned>(index);
-    if (n < reader_record::capacity)
-        return &mine->slots[n];
-    const unsigned behind = (n - reader_record::capacity) / reader_overflow::capacity;
+    if (n < behind_record)
+        return n % sizeof(reader_slot) == 0 ? &mine->slots[n / sizeof(reader_slot)] : nullptr;
+    const unsigned behind = (n - behind_record) / reader_overflow::capacity;
     unsigned blocks = 0;
     for (const reader_overflow* b = mine->more.load(std::memory_order_acquire); b; b = b->next)
         ++blocks;
     for (reader_overflow* b = mine->more.load(std::memory_order_acquire); b; b = b->next)
         if (--blocks == behind)
-            return &b->slots[(n - reader_record::capacity) % reader_overflow::capacity];
+            return &b->slots[(n - behind_record) % reader_overflow::capacity];
     return nullptr;
 }
 

@@ -131,4 +131,22 @@ TEST_F(IndexTest, ScansWithoutMemory)
     EXPECT_EQ(250u, released.size());
 }
 
+// Large blocks are found through the index, too: it grows with them, and is not made anew for each that goes.
+TEST_F(IndexTest, GrowsWithLargeBlocks)
+{
+    test_upstream upstream;
+    bench_owner own_memory(&upstream);
+    std::vector<void*> blocks;
+    for (int i = 0; i < 2000; ++i) {
+        blocks.push_back(managed::kmalloc(&own_memory, 2000));
+        ASSERT_TRUE(blocks.back());
+    }
+    std::shuffle(blocks.begin(), blocks.end(), std::mt19937(3));
+    const std::size_t calls = upstream.calls();
+    for (void* p : blocks)
+        managed::kfree(&own_memory, p);
+    EXPECT_GE(20u, upstream.calls() - calls) << "one for each doubling";
+    EXPECT_EQ(0u, checked_count(own_memory.devres));
+}
+
 } // namespace

@@ -106,7 +106,8 @@ void leave_slow(reader_slot* slot) noexcept;
     }
 }
 
-// A slot of this thread as a small number, and back.
+// A slot of this thread as a small number, and back: how far it is from the first, in bytes, and larger numbers for
+// those that are not in the record.
 int slot_index_slow(const reader_slot* slot) noexcept;
 void leave_index_slow(int index) noexcept;
 
@@ -114,15 +115,14 @@ inline int slot_index(const reader_slot* slot) noexcept
 {
     const std::size_t offset =
         reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(this_reader.record);
-    return offset < sizeof(reader_record::slots) ? static_cast<int>(offset / sizeof(reader_slot))
-                                                 : slot_index_slow(slot);
+    return offset < sizeof(reader_record::slots) ? static_cast<int>(offset) : slot_index_slow(slot);
 }
 
 // Leaves the slot of that number. Not entered by this thread: WARN.
 inline void leave_index(int index) noexcept
 {
-    const auto slot = reinterpret_cast<std::uintptr_t>(this_reader.record) +
-                      static_cast<std::size_t>(static_cast<unsigned>(index)) * sizeof(reader_slot);
+    const std::uintptr_t slot =
+        reinterpret_cast<std::uintptr_t>(this_reader.record) + static_cast<unsigned>(index);
     // SAFETY: slots are the first member of the record; only compared until it is known to be the newest one.
     if (slot + sizeof(reader_slot) == reinterpret_cast<std::uintptr_t>(this_reader.top)) [[likely]]
         leave(reinterpret_cast<reader_slot*>(slot));
