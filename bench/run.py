@@ -29,7 +29,7 @@ def arguments():
     parser.add_argument("--name", default="latest", help="of the results file")
     parser.add_argument("--quick", action="store_true", help="see that everything runs; the figures mean little")
     parser.add_argument("--only", default=".", metavar="REGEX", help="instances whose name matches; implies no page")
-    parser.add_argument("--repetitions", type=int, default=9)
+    parser.add_argument("--repetitions", type=int, default=15)
     parser.add_argument("--min-time", type=float, default=0.05, metavar="SECONDS")
     parser.add_argument("--from", dest="saved", metavar="NAME", help="measure nothing, use these results")
     return parser.parse_args()

@@ -49,20 +49,25 @@ def attach(r):
 
 
 def removal(r):
+    """The bar is for removal by pointer. By pair and by handle is shown beside it: a pair has to be looked up first."""
     def cost(subject, workload):
         return r.ns(subject, workload, 100000)
 
-    ours = (("devm_kfree", "FreeOne"), ("drmm_kfree", "FreeOne"), ("devm_remove_action", "RemoveOne"),
-            ("devm_node_remove", "RemoveOne"), ("devm_handle_cancel", "RemoveOne"),
-            ("devm_release_action", "ReleaseOne"))
-    for subject, workload in ours:
-        what = f"remove one at random, 100,000 live: {subject}"
-        yield Bar(f"{what} / talloc", ratio(cost(subject, workload), cost("talloc", workload)), "x", 1.0, 0.5)
+    by_pointer = (("devm_kfree", "FreeOne"), ("drmm_kfree", "FreeOne"), ("devm_node_remove", "RemoveOne"),
+                  ("devm_delete", "ReleaseOne"))
+    others = (("devm_remove_action", "RemoveOne"), ("devm_handle_cancel", "RemoveOne"),
+              ("devm_release_action", "ReleaseOne"))
+    for subject, workload in by_pointer + others:
+        has_bar = (subject, workload) in by_pointer
+        how = "by pointer" if has_bar else "by handle" if "handle" in subject else "by pair"
+        what = f"remove one {how} at random, 100,000 live: {subject}"
+        yield Bar(f"{what} / talloc", ratio(cost(subject, workload), cost("talloc", workload)), "x",
+                  1.0 if has_bar else None, 0.5 if has_bar else None)
         if workload == "ReleaseOne":
             continue  # the list calls nothing
         for floor, label in (("floor_unchecked_list", "unchecked list in an arena"),
                              ("floor_unchecked_list_mutex", "the same list with a mutex")):
-            must = 3.0 if floor == "floor_unchecked_list" else None
+            must = 3.0 if has_bar and floor == "floor_unchecked_list" else None
             yield Bar(f"{what} / {label}", ratio(cost(subject, workload), cost(floor, workload)), "x", must, None)
 
 

@@ -127,6 +127,28 @@ struct devm_node_release : devm_node_base {
     void remove(key r) noexcept { require(devres::devres_node_release(head(), &r->node) == 0); }
 };
 
+// An object by its address; its destructor is what an action is elsewhere.
+struct devm_delete : ours_removal<devm_owner> {
+    static constexpr const char* name = "devm_delete";
+
+    struct object {
+        explicit object(cell* of) noexcept : c(of) {}
+        object(const object&) = delete;
+        object& operator=(const object&) = delete;
+        ~object() { fire(c); }
+        cell* c;
+    };
+    using key = object*;
+
+    key add(cell* c, std::size_t) noexcept
+    {
+        auto* made = devres::devm_new<object>(&dev, c);
+        require(made != nullptr);
+        return made;
+    }
+    void remove(key made) noexcept { require(devres::devm_delete(&dev, made) == 0); }
+};
+
 struct devm_kfree : ours_kfree<devm_owner> {
     static constexpr const char* name = "devm_kfree";
 };

@@ -64,6 +64,7 @@ void add_release_action()
     add_named<devm_release_action>("Release");
     add_named<drmm_release_action>("Release");
     add_named<devm_handle_run>("Release");
+    add_named<devm_delete>("Release");
     add_named<devm_node_release>("Release");
     add_named<linux_devm_release_action>("Release");
     add_named<linux_drmm_release_action>("Release");

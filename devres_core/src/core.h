@@ -189,6 +189,10 @@ struct core {
     // The same for freeing: unlinks the plain memory at `p`, if it is this head's, in a slot, and not the last.
     // Returns: false, with nothing done, if it is not so.
     static bool free_quickly(devres_head* head, const void* p, const resource_ops* ops) noexcept;
+    // The resource in a slot at `p` if it is simply listed, of these ops, and not the last: what a look needs not report.
+    // Else null, which says nothing.
+    static resource* listed_slot_at_locked(const devres_head* head, const void* p,
+                                           const resource_ops* ops) noexcept DEVRES_REQUIRES(head->lock_);
     // And for an action that the index has.
     static bool remove_quickly(devres_head* head, const index_key& action) noexcept;
     // Takes off list and index the action of that key, if the index has it and no other is equal to it. Else null.
@@ -330,21 +334,28 @@ core::attach_quickly(devres_head* head, const resource_ops* ops, unsigned size_c
     return res;
 }
 
+[[gnu::always_inline]] inline resource* core::listed_slot_at_locked(const devres_head* head, const void* p,
+                                                                    const resource_ops* ops) noexcept
+{
+    const arena* memory = head->arena_;
+    if (!memory || !memory->has_many_locked()) [[unlikely]]
+        return nullptr;
+    const state_word plain = state_word::make(life::listed).with_epoch(head->epoch_);
+    resource* res = memory->marked_slot_at_locked(p);
+    return res && res->ops == ops && state_word::of(res).equals_but_class(plain) ? res : nullptr;
+}
+
 [[gnu::always_inline]] inline bool
 core::free_quickly(devres_head* head, const void* p,
                    const resource_ops* ops) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
     quick_guard held(head);
-    arena* memory = held ? head->arena_ : nullptr;
-    if (!memory || !memory->has_many_locked()) [[unlikely]]
-        return held.fail();
-    const state_word plain = state_word::make(life::listed).with_epoch(head->epoch_);
-    resource* res = memory->marked_slot_at_locked(p);
-    if (!res || res->ops != ops || !state_word::of(res).equals_but_class(plain)) [[unlikely]]
+    resource* res = held ? listed_slot_at_locked(head, p, ops) : nullptr;
+    if (!res) [[unlikely]]
         return held.fail();
     unchain_locked(head, res);
     arena::retire(res);
-    memory->give_one_of_many_locked(res);
+    head->arena_->give_one_of_many_locked(res);
     return true;
 }
 

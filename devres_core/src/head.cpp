@@ -224,8 +224,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
             return -ENOENT;
         claim_locked(one, res);
     }
-    one.run();
-    one.end();
+    one.finish_one();
     return 0;
 }
 
@@ -344,8 +343,7 @@ int devres_node_release(devres_head* head, devres_node* node) noexcept
             return -ENOENT;
         claim_locked(one, core::res_of(node));
     }
-    one.run();
-    one.end();
+    one.finish_one();
     return 0;
 }
 

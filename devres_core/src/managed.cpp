@@ -90,21 +90,30 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
     return remove_action_slowly(head, action, warn_if_missing);
 }
 
+namespace {
+
+[[gnu::noinline]] bool claim_action_slowly(pass& one, action_payload action) noexcept
+{
+    core::with_key(one.head, key_of(action), "release_action",
+                   [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
+                       if (res)
+                           claim_locked(one, res);
+                   });
+    if (!one.pending)
+        warn("release_action", one.head, describe_action(action), "not attached, or released already");
+    return one.pending != nullptr;
+}
+
+} // namespace
+
 int release_action(devres_head* head, action_payload action) noexcept
 {
     pass one(head);
-    if (!claim_quickly(one, key_of(action)))
-        core::with_key(head, key_of(action), "release_action",
-                       [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
-                           if (res)
-                               claim_locked(one, res);
-                       });
-    if (!one.pending) [[unlikely]] {
-        warn("release_action", head, describe_action(action), "not attached, or released already");
+    const auto take = [key = key_of(action)](devres_head* h)
+                          DEVRES_NO_THREAD_SAFETY_ANALYSIS { return core::take_only_locked(h, key); };
+    if (!claim_quickly(one, take) && !claim_action_slowly(one, action))
         return -ENOENT;
-    }
-    one.run();
-    one.end();
+    one.finish_one();
     return 0;
 }
 
@@ -533,18 +542,32 @@ void construction::give_up(resource* res) noexcept
         arena_->put();
 }
 
+namespace {
+
+[[gnu::noinline]] bool claim_object_slowly(pass& one, const void* p, const resource_ops* ops) noexcept
+{
+    const looked_up found =
+        with_pointer(one.head, p, ops, "delete",
+                     [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS { claim_locked(one, res); });
+    if (!found.res)
+        report("delete", one.head, p, found);
+    return found.res != nullptr;
+}
+
+} // namespace
+
 int destroy_object(devres_head* head, const void* p, const resource_ops* ops) noexcept
 {
     pass one(head);
-    const looked_up found =
-        with_pointer(head, p, ops, "delete",
-                     [&](resource* res) DEVRES_NO_THREAD_SAFETY_ANALYSIS { claim_locked(one, res); });
-    if (!found.res) {
-        report("delete", head, p, found);
+    const auto take = [p, ops](devres_head* h) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
+        resource* res = core::listed_slot_at_locked(h, p, ops);
+        if (res) [[likely]]
+            core::unchain_locked(h, res);
+        return res;
+    };
+    if (!claim_quickly(one, take) && !claim_object_slowly(one, p, ops))
         return -ENOENT;
-    }
-    one.run();
-    one.end();
+    one.finish_one();
     return 0;
 }
 
@@ -590,11 +613,12 @@ int consume(arena* memory, resource* res, consume_by how) noexcept
     }
     memory->put(); // the handle's: from here on the claim keeps the head, and the head its memory
     if (one.pending) {
-        if (how == consume_by::run)
-            one.run();
-        else
+        if (how == consume_by::run) {
+            one.finish_one();
+        } else {
             one.drop();
-        one.end();
+            one.end();
+        }
     }
     return 0;
 }

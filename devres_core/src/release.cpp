@@ -14,17 +14,11 @@ namespace detail {
 
 // --- A pass ------------------------------------------------------------------------------------------------
 
-void pass::begin_locked() noexcept
-{
-    next = core::passes(head);
-    core::passes(head) = this;
-}
-
-void pass::leave_locked() noexcept
+inline void pass::leave_locked() noexcept
 {
     pass** at = &core::passes(head);
     while (*at != this)
-        at = &(*at)->next;
+        [[unlikely]] at = &(*at)->next;
     *at = next;
     std::atomic<std::uint32_t>& ended = core::ended(head);
     ended.store(ended.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
@@ -193,6 +187,41 @@ void pass::end() noexcept
     if (!left)
         end_slowly(garbage);
     park::wake(parking_lot, ended, INT_MAX); // the head may be gone; the address is only a name
+}
+
+inline bool pass::give_one_quickly(resource* res) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+{
+    std::atomic<std::uint32_t>& ended = core::ended(head);
+    {
+        core::quick_guard held(head);
+        if (!held || core::passes(head) != this || !core::memory(head)->has_many_locked()) [[unlikely]]
+            return held.fail();
+        arena::retire(res);
+        core::memory(head)->give_one_of_many_locked(res);
+        leave_locked();
+    }
+    park::wake(parking_lot, ended, INT_MAX);
+    return true;
+}
+
+void pass::finish_one() noexcept
+{
+    resource* res = pending;
+    const state_word state(res->state.load(std::memory_order_acquire));
+    if (!state.is_plain_slot() || logging()) [[unlikely]] {
+        run();
+        end();
+        return;
+    }
+    pending = nullptr;
+    if (const auto release_it = res->ops->release) [[likely]] {
+        const release_scope releasing;
+        release_it(head, res);
+    }
+    if (!head || kept || !give_one_quickly(res)) [[unlikely]] {
+        give_slot(res);
+        end();
+    }
 }
 
 // True if that was quick.
