@@ -20,7 +20,7 @@ class Bar:
 
 
 class Results:
-    """Looks up medians; what was not measured is None, and so is everything computed from it."""
+    """Looks up figures; what was not measured is None, and so is everything computed from it."""
 
     def __init__(self, saved):
         self.by_key = {(r["subject"], r["workload"], r["n"], r["threads"]): r for r in saved["rows"]}

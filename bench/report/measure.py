@@ -58,7 +58,9 @@ def repetitions(build, scratch, *, count, min_time, only):
 
 
 def rows(runs):
-    """Medians: nanoseconds per item of one thread, and how far the repetitions lay apart."""
+    """Lower quartiles: nanoseconds per item of one thread, and how far above them the median lies.
+
+    What disturbs a run on a shared machine comes and goes and only ever adds; a median still moves with it."""
     collected = {}
     for b in runs:
         match = NAME.match(b["name"])
@@ -74,12 +76,12 @@ def rows(runs):
             row["counters"]["waits"] = b["waits"]
     result = []
     for (subject, workload, n, threads), row in collected.items():
-        middle = statistics.median(row["runs"])
-        # Median absolute deviation, scaled to a standard deviation: one disturbed repetition does not decide it.
-        spread = 1.4826 * statistics.median(abs(r - middle) for r in row["runs"]) / middle
+        runs = sorted(row["runs"])
+        low = runs[(len(runs) - 1) // 4]
+        spread = statistics.median(runs) / low - 1
         result.append({
             "subject": subject, "workload": workload, "n": n, "threads": threads,
-            "ns": round(middle, 3), "spread": round(spread, 4),
+            "ns": round(low, 3), "spread": round(spread, 4),
             "runs": [round(r, 3) for r in row["runs"]], "counters": row["counters"],
         })
     return result

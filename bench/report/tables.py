@@ -135,7 +135,7 @@ def workload_table(rows, workload):
         if not row:
             return ""
         value = duration(row["ns"]) if workload in AS_DURATION else number(row["ns"])
-        return f"{value} ±{100 * row['spread']:.0f}%"
+        return f"{value} +{100 * row['spread']:.0f}%"
 
     header = [place(n or None, threads) or "1 thread" for n, threads in columns]
     names = sorted({r["subject"] for r in rows}, key=subjects.order)

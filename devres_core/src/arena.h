@@ -112,6 +112,14 @@ public:
     [[nodiscard]] bool give_all_locked(std::uint32_t n, block** garbage) noexcept;
     void give_batch_locked(slot_batch& batch) noexcept;
 
+    // Asks for the header of a slot with its payload at `p` to be brought near, whatever `p` is: that reads nothing and
+    // cannot fault, and frees at random mostly wait for it.
+    static void expect(const void* p) noexcept
+    {
+        __builtin_prefetch(
+            reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) - sizeof(resource)));
+    }
+
     // The slot whose payload is at `p`; null if there is none, or if that is not known yet. Follows nothing but its
     // own bookkeeping.
     resource* marked_slot_at_locked(const void* p) const noexcept
@@ -156,8 +164,12 @@ public:
             work(head_);
     }
     // The head goes, or takes other memory.
-    void orphan() noexcept
+    void orphan() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
+        if (references_.load(std::memory_order_acquire) == 1) { // no handle, and nobody left to make one
+            head_ = nullptr;
+            return;
+        }
         const scoped_lock held(gate_);
         head_ = nullptr;
     }

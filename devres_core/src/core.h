@@ -172,6 +172,35 @@ struct core {
 
     // --- Memory ---
 
+    // Memory on its way to a head: asked for under the lock, fetched without it, handed over under it.
+    class supply {
+    public:
+        supply(devres_head* head, unsigned size_class) noexcept : head_(head), size_class_(size_class) {}
+        ~supply()
+        {
+            if (arena_ || block_) [[unlikely]]
+                give_back();
+        }
+        supply(const supply&) = delete;
+        supply& operator=(const supply&) = delete;
+
+        // What it takes for a slot of that class.
+        void ask_locked() noexcept;
+        // False: no memory.
+        bool fetch() noexcept;
+        // What was fetched, if it is still wanted.
+        void hand_over_locked() noexcept;
+
+    private:
+        void give_back() noexcept;
+
+        devres_head* head_;
+        unsigned size_class_;
+        std::size_t wanted_ = 0; // bytes of a block; 0: an arena
+        arena* arena_ = nullptr;
+        block* block_ = nullptr;
+    };
+
     // Attaches a one-step resource of `size` bytes (slot or large block). Before it is linked, under the lock,
     // `init` fills in what others could look at, and `fill` the payload (for a large block before the lock is taken). Null on no memory.
     template <class Init, class Fill = no_fill>
@@ -296,8 +325,10 @@ inline resource* core::attach(devres_head* head, const resource_ops* ops, std::s
         link_if(when, head, res, born.at(place::large, 0));
         return res;
     }
+    supply more(head, size_class);
     do {
         const guard held(head, function);
+        more.hand_over_locked();
         arena* memory = head->arena_;
         if (void* slot = memory ? memory->take_locked(size_class, size) : nullptr) [[likely]] {
             auto* res = ::new (slot) resource{{nullptr, nullptr}, ops, static_cast<std::uint32_t>(size), 0};
@@ -306,7 +337,8 @@ inline resource* core::attach(devres_head* head, const resource_ops* ops, std::s
             link_if(when, head, res, born.at(place::slot, size_class));
             return res;
         }
-    } while (fetch_memory(head, size_class, function));
+        more.ask_locked();
+    } while (more.fetch());
     return nullptr;
 }
 

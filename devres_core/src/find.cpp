@@ -50,37 +50,48 @@ void core::prepare_index(devres_head* head, const char* function) noexcept
 
 bool core::fetch_memory(devres_head* head, unsigned size_class, const char* function) noexcept
 {
-    std::size_t wanted = 0; // bytes of a block; 0: an arena
-    {
+    supply more(head, size_class);
+    do {
         const guard held(head, function);
+        more.hand_over_locked();
         if (head->arena_ && head->arena_->has_room_locked(size_class))
             return true;
-        if (head->arena_)
-            wanted = head->arena_->next_block_bytes_locked();
-    }
-    arena* fresh_arena = nullptr;
-    block* fresh_block = nullptr;
-    if (wanted == 0) {
-        fresh_arena = arena::create(head, head->upstream_);
+        more.ask_locked();
+    } while (more.fetch());
+    return false;
+}
+
+void core::supply::ask_locked() noexcept
+{
+    wanted_ = head_->arena_ ? head_->arena_->next_block_bytes_locked() : 0;
+}
+
+bool core::supply::fetch() noexcept
+{
+    give_back(); // what somebody else was faster with
+    if (wanted_ == 0) {
+        arena_ = arena::create(head_, head_->upstream_);
     } else {
-        fresh_block = arena::make_block(head->upstream_, wanted);
-        if (!fresh_block)
-            fresh_block = arena::make_block(head->upstream_, arena::smallest_block_bytes(size_class));
+        block_ = arena::make_block(head_->upstream_, wanted_);
+        if (!block_)
+            block_ = arena::make_block(head_->upstream_, arena::smallest_block_bytes(size_class_));
     }
-    if (!fresh_arena && !fresh_block)
-        return false;
-    {
-        const guard held(head, function);
-        if (!head->arena_)
-            head->arena_ = std::exchange(fresh_arena, nullptr);
-        else if (fresh_block && !head->arena_->has_room_locked(size_class))
-            head->arena_->add_block_locked(std::exchange(fresh_block, nullptr));
-    }
-    // Somebody else was faster.
-    if (fresh_arena)
-        fresh_arena->put();
-    arena::free_blocks(head->upstream_, fresh_block);
-    return true;
+    return arena_ || block_;
+}
+
+void core::supply::hand_over_locked() noexcept
+{
+    if (!head_->arena_)
+        head_->arena_ = std::exchange(arena_, nullptr);
+    else if (block_ && !head_->arena_->has_room_locked(size_class_))
+        head_->arena_->add_block_locked(std::exchange(block_, nullptr));
+}
+
+void core::supply::give_back() noexcept
+{
+    if (arena_)
+        std::exchange(arena_, nullptr)->put();
+    arena::free_blocks(head_->upstream_, std::exchange(block_, nullptr));
 }
 
 bool core::find_key_locked(devres_head* head, const index_key& key, std::size_t most,

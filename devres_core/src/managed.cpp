@@ -275,6 +275,7 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
 {
     if (is_no_memory(p))
         return true;
+    arena::expect(p);
     if (!logging() && core::free_quickly(head, p, &memory_ops)) [[likely]]
         return true;
     return free_memory_slowly(head, p, function);
@@ -558,6 +559,7 @@ namespace {
 
 int destroy_object(devres_head* head, const void* p, const resource_ops* ops) noexcept
 {
+    arena::expect(p);
     pass one(head);
     const auto take = [p, ops](devres_head* h) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
         resource* res = core::listed_slot_at_locked(h, p, ops);
