@@ -78,10 +78,25 @@ struct core {
         callback_guard(const callback_guard&) = delete;
         callback_guard& operator=(const callback_guard&) = delete;
 
+        // True if this thread is in a callback under the lock of a head that `is`.
+        template <class Is>
+        static bool any(Is is) noexcept
+        {
+            for (const callback_guard* g = innermost; g; g = g->outer_)
+                if (is(g->head_))
+                    return true;
+            return false;
+        }
+
     private:
+        static constinit thread_local const callback_guard* innermost;
+
         devres_head* head_;
+        const callback_guard* outer_ = innermost;
     };
 
+    // BUG if this thread is in a match or for_each callback of `head` (C2).
+    static void reject_callback(const devres_head* head, const char* function) noexcept;
     // Not biased to this thread, or called back from under the lock.
     static void acquire_slow(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(head->lock_);
 
@@ -249,28 +264,26 @@ struct core {
                          Work work) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         for (std::size_t most = index::worth_it;; most = std::numeric_limits<std::size_t>::max()) {
+            std::size_t indexed = 0;
             {
                 const guard held(head, function);
                 resource* res = nullptr;
-                if (find_key_locked(head, key, most, &res)) {
+                if (find_key_locked(head, key, most, &res, &indexed)) {
                     work(res);
                     return;
                 }
             }
-            prepare_index(head, function);
+            prepare_index(head, indexed, function);
         }
     }
     // The newest listed resource with that key, by index or by a scan of up to `most` resources.
-    // Returns: false if that did not settle it.
-    static bool find_key_locked(devres_head* head, const index_key& key, std::size_t most,
-                                resource** res) noexcept DEVRES_REQUIRES(head->lock_);
-    // Makes or completes the index, without the lock but for short sections. Without memory there is none.
-    static void prepare_index(devres_head* head, const char* function) noexcept DEVRES_EXCLUDES(head->lock_);
-    // Makes sure that there is an arena, with room for a slot of that class. Nobody keeps the room for the caller.
-    // False: no memory.
-    static bool fetch_memory(devres_head* head, unsigned size_class, const char* function) noexcept
+    // Returns: false if that did not settle it; `indexed` of the resources it passed are found by key.
+    static bool find_key_locked(devres_head* head, const index_key& key, std::size_t most, resource** res,
+                                std::size_t* indexed) noexcept DEVRES_REQUIRES(head->lock_);
+    // Makes or completes the index, without the lock but for short sections. Without memory there is none. Its size is
+    // guessed from how many of the newest `index::worth_it` resources are `indexed`.
+    static void prepare_index(devres_head* head, std::size_t indexed, const char* function) noexcept
         DEVRES_EXCLUDES(head->lock_);
-
     // --- Plain access ---
 
     static const devres_owner_ops* ops(const devres_head* head) noexcept { return head->ops_; }
@@ -320,10 +333,19 @@ inline resource* core::attach(devres_head* head, const resource_ops* ops, std::s
         res->ops = ops;
         res->size = 0;
         fill(res->payload());
-        const guard held(head, function);
-        init(res);
-        link_if(when, head, res, born.at(place::large, 0));
-        return res;
+        supply more(head, 0);
+        do {
+            const guard held(head, function);
+            more.hand_over_locked();
+            if (head->arena_ || !born.pinned()) { // a handle finds its way through the arena
+                init(res);
+                link_if(when, head, res, born.at(place::large, 0));
+                return res;
+            }
+            more.ask_locked();
+        } while (more.fetch());
+        free_large(res);
+        return nullptr;
     }
     supply more(head, size_class);
     do {
@@ -372,6 +394,8 @@ core::attach_quickly(devres_head* head, const resource_ops* ops, unsigned size_c
     const arena* memory = head->arena_;
     if (!memory || !memory->has_many_locked()) [[unlikely]]
         return nullptr;
+    if (head->index_ && !head->index_->complete()) [[unlikely]]
+        return nullptr; // what fills it may stand right here
     const state_word plain = state_word::make(life::listed).with_epoch(head->epoch_);
     resource* res = memory->marked_slot_at_locked(p);
     return res && res->ops == ops && state_word::of(res).equals_but_class(plain) ? res : nullptr;

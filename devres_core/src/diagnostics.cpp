@@ -151,11 +151,13 @@ description describe_action(action_payload action) noexcept
 description describe(const resource* res) noexcept
 {
     description d;
-    d.kind = kind_name(res->ops->kind);
-    d.name = res->ops->name;
+    // Not always under the lock: a construction that is taken back changes it.
+    const resource_ops* ops = __atomic_load_n(&res->ops, __ATOMIC_RELAXED);
+    d.kind = kind_name(ops->kind);
+    d.name = ops->name;
     d.size = state_word::of(res).memory() == place::large ? prefix_of(res).size : res->size;
     // SAFETY of the casts: the kind says what the resource is.
-    switch (res->ops->kind) {
+    switch (ops->kind) {
     case resource_kind::raw:
         d.name = raw_of(res).name;
         d.code = reinterpret_cast<const void*>(raw_of(res).release);

@@ -20,7 +20,7 @@ void core::index_new_locked(devres_head* head, resource* res) noexcept
         head->index_->insert_locked(res);
 }
 
-void core::prepare_index(devres_head* head, const char* function) noexcept
+void core::prepare_index(devres_head* head, std::size_t indexed, const char* function) noexcept
 {
     std::size_t resources = 0;
     index* full = nullptr;
@@ -29,7 +29,8 @@ void core::prepare_index(devres_head* head, const char* function) noexcept
         if (head->index_ && head->index_->full())
             full = take_index_locked(head);
         if (!head->index_)
-            resources = index::worth_it + (head->arena_ ? head->arena_->live_locked() : 0);
+            resources = (head->arena_ ? head->arena_->live_locked() : 0) / index::worth_it * indexed +
+                        index::worth_it;
     }
     if (resources != 0) {
         index* fresh = index::create(head->upstream_, &head->list_, resources, full);
@@ -46,19 +47,6 @@ void core::prepare_index(devres_head* head, const char* function) noexcept
         more =
             head->index_ && !head->index_->complete() && head->index_->fill_locked(&head->list_, fill_batch);
     }
-}
-
-bool core::fetch_memory(devres_head* head, unsigned size_class, const char* function) noexcept
-{
-    supply more(head, size_class);
-    do {
-        const guard held(head, function);
-        more.hand_over_locked();
-        if (head->arena_ && head->arena_->has_room_locked(size_class))
-            return true;
-        more.ask_locked();
-    } while (more.fetch());
-    return false;
 }
 
 void core::supply::ask_locked() noexcept
@@ -94,8 +82,8 @@ void core::supply::give_back() noexcept
     arena::free_blocks(head_->upstream_, std::exchange(block_, nullptr));
 }
 
-bool core::find_key_locked(devres_head* head, const index_key& key, std::size_t most,
-                           resource** found) noexcept
+bool core::find_key_locked(devres_head* head, const index_key& key, std::size_t most, resource** found,
+                           std::size_t* indexed) noexcept
 {
     *found = nullptr;
     if (head->index_ && head->index_->usable()) {
@@ -103,13 +91,16 @@ bool core::find_key_locked(devres_head* head, const index_key& key, std::size_t 
         return true;
     }
     for (links* at = head->list_.prev; at != &head->list_; at = at->prev) {
+        if (most-- == 0)
+            return false;
         auto* res = static_cast<resource*>(at);
-        if (is_indexed(res) && key_of_resource(res) == key) {
+        if (!is_indexed(res))
+            continue;
+        if (key_of_resource(res) == key) {
             *found = res;
             return true;
         }
-        if (most-- == 0)
-            return false;
+        ++*indexed;
     }
     return true;
 }

@@ -82,7 +82,10 @@ int collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_
             ++abandoned;
             continue;
         }
-        set_life(res, life::detached);
+        if (state_word::of(res).pinned())
+            change_life(res, life::detached);
+        else
+            set_life(res, life::detached);
         res->prev = into.pending;
         into.pending = res;
     }

@@ -15,10 +15,17 @@ namespace detail {
 
 // --- The lock ----------------------------------------------------------------------------------------------
 
+constinit thread_local const core::callback_guard* core::callback_guard::innermost = nullptr;
+
+void core::reject_callback(const devres_head* head, const char* function) noexcept
+{
+    if (callback_guard::any([head](const devres_head* h) { return h == head; }))
+        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
+}
+
 void core::acquire_slow(devres_head* head, const char* function) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
-    if (head->in_callback_.load(std::memory_order_relaxed) == this_thread())
-        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
+    reject_callback(head, function);
     head->lock_.acquire_basic();
 }
 
@@ -26,15 +33,14 @@ core::callback_guard::callback_guard(devres_head* head,
                                      const char* function) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     : head_(head)
 {
-    if (head->in_callback_.load(std::memory_order_relaxed) == this_thread())
-        bug(function, head, nullptr, "called from a match or for_each callback of the same head");
+    reject_callback(head, function);
     head->lock_.acquire_plain();
-    head->in_callback_.store(this_thread(), std::memory_order_relaxed);
+    innermost = this;
 }
 
 core::callback_guard::~callback_guard() DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
-    head_->in_callback_.store(nullptr, std::memory_order_relaxed);
+    innermost = outer_;
     head_->lock_.release_plain();
 }
 

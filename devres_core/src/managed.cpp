@@ -359,7 +359,7 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noe
     // A new block takes the old one's place in the order. Until the contents are copied it counts as being
     // constructed, so that nobody frees it; the old one is claimed meanwhile.
     arena_reference kept;
-    construction moved(construction::unlisted{}, head, &memory_ops, room_to_grow(old_size, size));
+    construction moved(construction::unlisted{}, head, &memory_ops, size, room_to_grow(old_size, size));
     if (!moved)
         return nullptr;
     if (resource* res = resource::of(moved.memory()); state_word::of(res).memory() == place::large)
@@ -430,10 +430,6 @@ construction::construction(devres_head* head, const resource_ops* ops, std::size
                            bool pinned) noexcept
     : head_(head), pinned_(pinned)
 {
-    if (pinned && !core::fetch_memory(head, 0, "add_action")) { // a handle finds its way through the arena
-        res_ = nullptr;
-        return;
-    }
     state_word born = state_word::make(life::constructing);
     if (pinned)
         born = born.with_pin();
@@ -444,17 +440,22 @@ construction::construction(devres_head* head, const resource_ops* ops, std::size
     });
 }
 
-construction::construction(unlisted, devres_head* head, const resource_ops* ops, std::size_t size) noexcept
-    : head_(head), listed_(false)
+construction::construction(unlisted, devres_head* head, const resource_ops* ops, std::size_t size,
+                           std::size_t roomy) noexcept
+    : head_(head), res_(nullptr), listed_(false)
 {
-    res_ = core::attach(
-        head, ops, size, alignof(std::max_align_t), state_word::make(life::constructing), "krealloc",
-        [&](resource*) {
-            arena_ = core::memory(head);
-            if (arena_)
-                arena_->get(); // nothing on the list keeps the place alive; put by who asked
-        },
-        core::listing::later);
+    for (std::size_t tried : {roomy, size}) {
+        if (res_)
+            break;
+        res_ = core::attach(
+            head, ops, tried, alignof(std::max_align_t), state_word::make(life::constructing), "krealloc",
+            [&](resource*) {
+                arena_ = core::memory(head);
+                if (arena_)
+                    arena_->get(); // nothing on the list keeps the place alive; put by who asked
+            },
+            core::listing::later);
+    }
 }
 
 // In one step: making it runs no code of its own.
@@ -462,11 +463,8 @@ resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* b
                        arena** for_handle) noexcept
 {
     state_word born = state_word::make(life::listed);
-    if (for_handle) {
-        if (!core::fetch_memory(head, 0, "add_action")) // a handle finds its way through the arena
-            return nullptr;
+    if (for_handle)
         born = born.with_pin();
-    }
     resource* res = core::attach(
         head, ops, size, alignof(std::max_align_t), born, "add_action",
         [&](resource*) {
@@ -527,9 +525,11 @@ void construction::cancel() noexcept
         return;
     }
     // A pass has it: if that has not come to it yet, it is to free the memory and nothing else.
-    res->ops = &cancelled_ops;
+    __atomic_store_n(&res->ops, &cancelled_ops, __ATOMIC_RELAXED); // that pass may be describing it
     if (!leave_construction(res, life::listed))
         give_up(res);
+    else if (pinned_)
+        handle_drop(arena_, res); // there will be no handle
 }
 
 // The memory of a place that was abandoned belongs to this thread now.
@@ -577,6 +577,13 @@ int destroy_object(devres_head* head, const void* p, const resource_ops* ops) no
 
 namespace {
 
+// Before the arena's lock is taken, behind which a thread may be waiting for the head that this one has locked (C2).
+void reject_callback(const arena* memory) noexcept
+{
+    if (core::callback_guard::any([memory](devres_head* head) { return core::memory(head) == memory; }))
+        bug("devres_action", no_owner, nullptr, "used in a match or for_each callback of the same head");
+}
+
 // What a handle does that has found its callable still on a head.
 enum class consume_by { cancel, run };
 
@@ -603,6 +610,7 @@ bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one) noe
 
 int consume(arena* memory, resource* res, consume_by how) noexcept
 {
+    reject_callback(memory);
     bool taken = false;
     pass one(nullptr);
     memory->with_head([&](devres_head* head) {
@@ -645,6 +653,7 @@ void handle_drop(arena* memory, resource* res) noexcept
         if (before.memory() == place::large) {
             free_large(res);
         } else {
+            reject_callback(memory);
             pass last_rites(nullptr);
             memory->with_head([&](devres_head* head) {
                 const core::guard held(head, "devres_action");

@@ -330,6 +330,8 @@ int drain(devres_head* head, bool head_ends) noexcept
             next.outer->resumed = true;
             next.outer->run();
             n += next.outer->released() - before;
+            if (!next.outer->head)
+                return n; // one of them ended the owner, and the head with it
         } else if (next.release && passes++ == devres_max_passes) {
             warn("release", head, describe(fresh.pending),
                  "still being added after %d passes; the rest is freed without being released",
@@ -344,6 +346,8 @@ int drain(devres_head* head, bool head_ends) noexcept
             fresh.run();
             n += fresh.released();
             fresh.end();
+            if (!fresh.head)
+                return n;
         } else if (next.wait) {
             std::atomic<std::uint32_t>& ended = core::ended(head);
             park::sleep_until(parking_lot, ended, next.ended_so_far,

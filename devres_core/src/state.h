@@ -104,4 +104,13 @@ inline void set_life(resource* res, life l) noexcept
     state_word::of(res).with(l).store(res);
 }
 
+// The same for what a handle may be letting go of at this moment, which takes no lock.
+inline void change_life(resource* res, life l) noexcept
+{
+    std::uint32_t now = res->state.load(std::memory_order_acquire);
+    while (
+        !res->state.compare_exchange_weak(now, state_word(now).with(l).bits(), std::memory_order_acq_rel)) {
+    }
+}
+
 } // namespace devres::detail

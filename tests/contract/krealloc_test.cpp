@@ -69,6 +69,20 @@ TYPED_TEST(KreallocContract, GrowingStepByStepSeldomMoves)
     EXPECT_GE(detail::checked_memory ? 1024 : 40, moves);
 }
 
+// A5: the room to grow is not worth failing for.
+TYPED_TEST(KreallocContract, GrowsToTheVeryLastByte)
+{
+    void* p = TypeParam::kmalloc(this->owner, 3000);
+    ASSERT_TRUE(p);
+    this->fill(p, 3000);
+    this->upstream.allow_up_to(9000);
+    void* q = TypeParam::krealloc(this->owner, p, 8500);
+    ASSERT_TRUE(q);
+    EXPECT_TRUE(this->is_filled(q, 3000));
+    EXPECT_FALSE(TypeParam::krealloc(this->owner, q, 9500));
+    EXPECT_TRUE(this->is_filled(q, 3000));
+}
+
 // A5: also on an owner with many resources that has an index for removals.
 TYPED_TEST(KreallocContract, KeepsContentsAmongManyIndexedResources)
 {

@@ -420,4 +420,33 @@ TYPED_TEST(StressContract, GroupsAndScopesRunSideBySide)
     this->expect_all_met_once(fates);
 }
 
+// A9, C13: handles of callables too large for a slot, made, dropped and released by groups while others release
+// everything.
+TYPED_TEST(StressContract, HandlesOfLargeCallables)
+{
+    using F = TypeParam;
+    struct large {
+        std::array<char, 1500> bytes{};
+        void operator()() const noexcept {}
+    };
+    this->together([&](std::size_t t) {
+        auto* o = this->owner;
+        for (int i = 0; i < 300; ++i) {
+            void* group = t % 2 == 0 ? devres_open_group(this->head(), nullptr) : nullptr;
+            std::array<devres_action, 4> handles;
+            for (devres_action& handle : handles)
+                EXPECT_EQ(0, F::add_action(o, large{}, &handle));
+            if (group)
+                (void)devres_release_group(this->head(), group);
+            else if (i % 3 == 0)
+                (void)devres_drain(this->head());
+            handles = {};
+        }
+    });
+    this->warnings.take(); // a drain may have taken a group
+    checked_count(this->owner->devres);
+    this->end();
+    EXPECT_GE(8u, this->upstream.live_blocks());
+}
+
 } // namespace

@@ -61,6 +61,26 @@ TEST_F(DevresHeadTest, DrainReleasesWhatCallbacksAdd)
     EXPECT_EQ(1, devres_drain(head)) << "the head stays usable";
 }
 
+// C14: also the end itself goes on only if its head does.
+TEST(DevresDrainTest, ACallbackDestroysTheOwner)
+{
+    struct owner {
+        devres_head devres;
+    };
+    auto* first = new owner;
+    ASSERT_EQ(0, managed::add_action(
+                     first, [](owner* o) { delete o; }, first));
+    EXPECT_EQ(1, devres_drain(&first->devres));
+
+    // The newer callback ends what is older, which destroys the owner.
+    auto* second = new owner;
+    ASSERT_EQ(0, managed::add_action(
+                     second, [](owner* o) { delete o; }, second));
+    ASSERT_EQ(0, managed::add_action(
+                     second, [](owner* o) { devres_drain(&o->devres); }, second));
+    EXPECT_EQ(2, devres_release_all(&second->devres));
+}
+
 // C12: the number of passes is the documented one: a chain one shorter is released whole.
 TEST_F(DevresHeadTest, DrainMakesTheDocumentedNumberOfPasses)
 {

@@ -113,7 +113,10 @@ struct lock_sync {
     }
 
     static const void* this_thread() { return &threads[rl::ctx().threadx_->index_]; }
-    static bool may_bias() { return Form == form::membarrier; }
+    static bool may_bias(const void* first_owner, const void* me)
+    {
+        return Form == form::membarrier && (first_owner == nullptr || first_owner == me);
+    }
 
     static void pause() {}
     static void compiler_barrier() {}

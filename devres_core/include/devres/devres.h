@@ -53,7 +53,8 @@ struct devres_owner_ops {
 //
 // Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (malloc if
 // null) when first needed, reused by this head, and given back when the head has been emptied.
-// `upstream` must be safe to call from any thread that uses the head and must outlive it.
+// `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle of a
+// callable on it, and the release callback in which the owner ends, if it does: so it is no member of such an owner.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, std::pmr::memory_resource* upstream = nullptr) noexcept;
@@ -73,8 +74,7 @@ private:
     detail::index* index_ = nullptr;      // (action, data) and large blocks; made at first removal
     detail::pass* passes_ = nullptr;      // one record per thread that is releasing, on its stack
     const devres_owner_ops* ops_;
-    std::pmr::memory_resource* upstream_;           // null: malloc
-    std::atomic<const void*> in_callback_{nullptr}; // the thread in match/for_each, for C2
+    std::pmr::memory_resource* upstream_; // null: malloc
 };
 
 // Any type with a public member `devres_head devres`: all that the managed family asks of an owner.

@@ -68,7 +68,8 @@ public:
 private:
     // A place that is not listed yet, for a block that will take another one's place (krealloc).
     struct unlisted {};
-    construction(unlisted, devres_head* head, const resource_ops* ops, std::size_t size) noexcept;
+    construction(unlisted, devres_head* head, const resource_ops* ops, std::size_t size,
+                 std::size_t roomy) noexcept;
     friend void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noexcept;
 
     void cancel() noexcept;

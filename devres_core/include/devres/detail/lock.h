@@ -57,9 +57,9 @@ struct real_lock_sync {
         return detail::this_thread();
     }
     // A bias needs the asymmetric barrier: without it the owner would have to fence, and gain nothing.
-    static bool may_bias() noexcept
+    static bool may_bias(const void* first_owner, const void* me) noexcept
     {
-        return have_membarrier();
+        return (first_owner == nullptr || first_owner == me) && have_membarrier();
     }
     static void sleep(word& on, std::uint32_t expected) noexcept;
     static void wake(word& changed, int how_many) noexcept;

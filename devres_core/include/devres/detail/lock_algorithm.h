@@ -7,7 +7,8 @@
 // basic_biased_lock: none at all for a thread that has had it to itself for a while. It then takes it by a plain store to
 // `inside_` and a look whether it is still `owner_`. Another thread takes the basic lock, ends the bias, makes every
 // running thread pass a barrier, and waits until the owner is not inside; from then on both use the basic lock. Each end
-// of a bias makes the next one harder to earn.
+// of a bias makes the next one harder to earn, and only ever the same thread earns it: one that has lost it may be held up
+// between its look and its store to `inside_`, and must not find another owner's there when it goes on.
 //
 // Neither spins for long: in user space a holder can be preempted, and its waiters must not burn its time.
 //
@@ -18,7 +19,7 @@
 // 1. Leaving touches nothing of the lock once it is free: who finds out under the lock that nobody else will come may
 //    destroy it.
 // 2. Not recursive.
-// 3. `inside_` is written by the owner of the bias alone; `owner_` by holders of the basic lock alone.
+// 3. `inside_` is written by one thread alone, the first that earned the bias; `owner_` by holders of the basic lock alone.
 #pragma once
 
 #include <devres/detail/annotations.h>
@@ -112,7 +113,8 @@ public:
         if (candidate_ != me) {
             candidate_ = me;
             streak_ = 0;
-        } else if (++streak_ >= Sync::streak(ended_) && Sync::may_bias()) {
+        } else if (++streak_ >= Sync::streak(ended_) && Sync::may_bias(first_owner_, me)) {
+            first_owner_ = me;
             owner_.store(me, std::memory_order_relaxed);
         }
     }
@@ -171,6 +173,7 @@ private:
     basic_lock<Sync> lock_;
     // Guarded by lock_.
     const void* candidate_ = nullptr;
+    const void* first_owner_ = nullptr;
     std::uint32_t streak_ = 0;
     std::uint8_t ended_ = 0; // biases
     bool suspended_ = false;
