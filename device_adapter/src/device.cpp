@@ -141,7 +141,7 @@ void device_core::end_binding(device* dev) noexcept
     }
     dev->driver_.store(nullptr, std::memory_order_release);
     dev->driver_data_.store(nullptr);
-    ended->end();
+    free_leftovers(ended->end());
     ended->put();
     put(dev); // not the last one: the section has its own
 }
@@ -282,10 +282,21 @@ void binding::close_and_wait() noexcept
             m->drained(m);
 }
 
-void binding::end() noexcept
+bool binding::keep_until_end(binding_leftover* leftover) noexcept
+{
+    const scoped_lock held(lock_);
+    if (!device_)
+        return false;
+    leftover->next = leftovers_;
+    leftovers_ = leftover;
+    return true;
+}
+
+binding_leftover* binding::end() noexcept
 {
     const scoped_lock held(lock_);
     device_ = nullptr;
+    return std::exchange(leftovers_, nullptr);
 }
 
 } // namespace detail

@@ -7,6 +7,8 @@
 
 #include <devres/devres_ptr.h>
 
+#include <utility>
+
 #include <devres/detail/thread.h>
 
 namespace devres::detail {
@@ -22,10 +24,12 @@ container_block::~container_block()
     owner->put();
 }
 
-void container_block::put() noexcept
+void free_leftovers(binding_leftover* kept) noexcept
 {
-    if (references.fetch_sub(1, std::memory_order_acq_rel) == 1)
-        free(this);
+    while (kept) {
+        auto* block = static_cast<container_block*>(std::exchange(kept, kept->next));
+        block->free(block);
+    }
 }
 
 int container_block::attach(const bound_device& dev, const char* name) noexcept
@@ -37,7 +41,6 @@ int container_block::attach(const bound_device& dev, const char* name) noexcept
         return -ENODEV;
     }
     owner->expect_readers();
-    get(); // the list's
     devres_node_init(this, &release, name);
     devres_node_add(&dev->devres, this);
     return 0;
@@ -67,8 +70,7 @@ void container_block::release(devres_head* head, devres_node* node)
         self->state.close();
         wait_for_readers(readers);
     }
-    self->destroy_object();
-    self->put();
+    self->destroy_object(); // from here on it may have been freed
 }
 
 // Requires: closed, claimed by this thread, nobody inside. Returns: true if this call destroyed the T.
@@ -108,7 +110,9 @@ bool container_block::revoke_nowait() noexcept
 void container_block::drop() noexcept
 {
     revoke_nowait();
-    put();
+    // Not gone: it is still on the list, or a pass is at it. Nobody but the binding can tell when that will be over.
+    if (state.is_gone() || !owner->keep_until_end(this))
+        free(this);
 }
 
 } // namespace devres::detail

@@ -26,8 +26,9 @@ namespace devres {
 
 namespace detail {
 
-// One container, apart from its type. Lives as long as a handle or the binding's list refers to it.
-struct container_block : devres_node {
+// One container, apart from its type. The last handle frees it if its T is gone, which is the last that the device's
+// list does to it; else the binding, when it ends. So what unbind does to each costs no locked instruction.
+struct container_block : devres_node, binding_leftover {
     using destroy_fn = void (*)(container_block*) noexcept; // the T
     using free_fn = void (*)(container_block*) noexcept;    // the block
 
@@ -35,9 +36,6 @@ struct container_block : devres_node {
     ~container_block();
     container_block(const container_block&) = delete;
     container_block& operator=(const container_block&) = delete;
-
-    void get() noexcept { references.fetch_add(1, std::memory_order_relaxed); }
-    void put() noexcept;
 
     // Attaches to the binding's device. Returns: 0 or -ENODEV if the binding is closed.
     int attach(const bound_device& dev, const char* name) noexcept;
@@ -51,7 +49,6 @@ struct container_block : devres_node {
     const destroy_fn destroy;
     const free_fn free;
     revocable_state state;
-    std::atomic<int> references{1}; // the handles together, and the place on the list
     std::atomic<int> handles{1};
 
 private:

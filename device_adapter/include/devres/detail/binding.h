@@ -26,6 +26,11 @@ struct binding_member {
     binding_member* next = nullptr;
 };
 
+// Something that the last of its users could not free yet, because the device's list may still be busy with it.
+struct binding_leftover {
+    binding_leftover* next = nullptr;
+};
+
 class binding {
 public:
     explicit binding(device* dev) noexcept : device_(dev) {}
@@ -54,8 +59,12 @@ public:
     // D3 (2): closes the domain and every member, then waits once.
     void close_and_wait() noexcept;
 
+    // Keeps it until everything of the bind has been released. False if that has happened.
+    bool keep_until_end(binding_leftover* leftover) noexcept;
+
     // D3 (4): the device has nothing more to do with it.
-    void end() noexcept;
+    // Returns: what was kept, for the caller to free.
+    binding_leftover* end() noexcept;
 
 private:
     static bool names(const void* self, identity domain, identity object) noexcept;
@@ -67,7 +76,11 @@ private:
     mutable lock lock_;
     device* device_ DEVRES_GUARDED_BY(lock_);
     binding_member* members_ DEVRES_GUARDED_BY(lock_) = nullptr;
+    binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
 };
+
+// Frees what a binding kept. Where the only kind of leftover is known (devres_ptr.cpp).
+void free_leftovers(binding_leftover* kept) noexcept;
 
 // Access to what bound_device hides, for the adapters.
 struct device_core {
