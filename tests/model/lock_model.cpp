@@ -132,7 +132,7 @@ using plain_lock_3 = sections<devres::detail::basic_lock, Form, Fault, 2, plainl
 template <form Form, lock_fault Fault, class... Ways>
 using biased_lock = sections<devres::detail::basic_biased_lock, Form, Fault, 4, Ways...>;
 
-constexpr unsigned long schedules = enough / 5;
+const unsigned long schedules = enough / 5;
 
 template <form Form>
 void check(const char* form_name)

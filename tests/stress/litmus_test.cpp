@@ -17,6 +17,7 @@
 
 #include <devres/detail/revocation.h>
 
+#include "support/effort.h"
 #include "support/environment.h"
 
 namespace devres::test {
@@ -35,7 +36,7 @@ struct alignas(128) meeting {
 class LitmusTest : public testing::Test {
 protected:
     static constexpr int meetings = 500; // in one round
-    static constexpr std::chrono::seconds length{1};
+    const std::chrono::milliseconds length{250 * effort()};
 
     struct outcome {
         int forbidden = 0;
@@ -44,7 +45,7 @@ protected:
 
     // Lets the two meet over and over, close together in time.
     template <class Barrier>
-    static outcome run(Barrier barrier)
+    outcome run(Barrier barrier)
     {
         const std::uint32_t born = detail::have_membarrier() ? 0 : revoke::fenced;
         std::vector<meeting> all(meetings);

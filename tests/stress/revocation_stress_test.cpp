@@ -20,6 +20,7 @@
 #include "device/scripted_device.h"
 #include "drm/clients.h"
 #include "revocation/tracked.h"
+#include "support/effort.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
 
@@ -243,7 +244,7 @@ protected:
 
 TEST_P(RevocationStressTest, NobodyTouchesWhatIsGone)
 {
-    stress(GetParam(), 1 + GetParam() % 3, std::chrono::milliseconds(700)).run();
+    stress(GetParam(), 1 + GetParam() % 3, std::chrono::milliseconds(200 * effort())).run();
 }
 
 INSTANTIATE_TEST_SUITE_P(Seeds, RevocationStressTest, testing::Range(1u, 5u));
