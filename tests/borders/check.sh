@@ -105,12 +105,13 @@ name=$1 work=$2
 compiler=${DEVRES_BORDER_COMPILER:-g++}
 cd "$devres"
 shopt -s nullglob globstar
+[[ -d $core/src/list ]] && layout=final || layout=old # the borders inside core are still to come
 "border_$name"
 if ((${#compiles[@]} == 0)); then
     echo "skipped: no sources$(declare -f "border_$name" | sed -nE 's/.*compiles=\((.*)\);/ in \1/p')"
+    [[ $layout == old ]] || exit 1
     exit 77
 fi
-[[ -d $core/src/list ]] && layout=final || layout=old # the borders inside core are still to come
 
 rm -rf "$work"
 mkdir -p "$work/copy"

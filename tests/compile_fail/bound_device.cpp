@@ -73,7 +73,7 @@ void made_like_the_library(device* dev)
 bound_device forged;
 #endif
 
-// CASE_CONVERTED_FROM_DEVICE: (invalid initialization|no known conversion|no viable conversion|cannot convert|no matching)
+// CASE_CONVERTED_FROM_DEVICE: (invalid initialization|no (known|viable) conversion|cannot convert)
 #ifdef CASE_CONVERTED_FROM_DEVICE
 const char* converted(device* dev)
 {

@@ -55,7 +55,7 @@ TYPED_TEST(KreallocContract, KeepsContentsToTheSmallerSize)
     }
 }
 
-// Growing by small steps does not move the block at every step. A tool that watches the block's end has it move.
+// Growing by small steps does not move the block at every step, unless a tool watches the block's end.
 TYPED_TEST(KreallocContract, GrowingStepByStepSeldomMoves)
 {
     void* p = TypeParam::kmalloc(this->owner, 1);

@@ -420,8 +420,8 @@ TYPED_TEST(StressContract, GroupsAndScopesRunSideBySide)
     this->expect_all_met_once(fates);
 }
 
-// A9, C13: handles of callables too large for a slot, made, dropped and released by groups while others release
-// everything.
+// A9, C13: handles of callables too large for a slot, made, dropped and released by groups while others
+// release everything.
 TYPED_TEST(StressContract, HandlesOfLargeCallables)
 {
     using F = TypeParam;

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// A test harness for code without an operating system: needs no heap, no constructor before main and no C library.
+// A test harness for code without an operating system: it needs no heap, no constructor before main and no
+// C library.
 //
 //     FREESTANDING_TEST(NewestIsFoundFirst) // C4
 //     {
 //         CHECK(devres_find(&head, release, nullptr, nullptr) == newest);
 //     }
 //
-// A failed CHECK is reported and the test goes on. Tests run in the order in which they are linked; each leaves behind
-// no memory of the byte array (see memory.h), which is checked after it. The program ends with status 0 if nothing failed.
+// A failed CHECK is reported and the test goes on. Tests run in the order in which they are linked; each
+// leaves behind no memory of the byte array (see memory.h), which is checked after it. The program ends with
+// status 0 if nothing failed.
 #pragma once
 
 namespace freestanding {
 
-// One test: its name and what it runs. The linker collects pointers to them in one section, which is an array.
+// One test: its name and what it runs. The linker collects pointers to them in one section, an array.
 struct test {
     const char* name;
     void (*run)();
@@ -26,8 +28,9 @@ void write_error(const char* text) noexcept;
 // Reports a failed expectation; the running test has failed.
 void fail(const char* file, int line, const char* expression) noexcept;
 
-// Runs `misuse`, which has to end in a BUG whose report contains `words`. Returns false and reports if it does not.
-// What was locked stays locked and what was live stays live: use an owner that nobody needs afterwards.
+// Runs `misuse`, which has to end in a BUG whose report contains `words`. Returns false and reports if it
+// does not. What was locked stays locked and what was live stays live: use an owner that nobody needs
+// afterwards.
 bool reports_a_bug(void (*misuse)(), const char* words) noexcept;
 
 // Called by the environment instead of aborting: does not return.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Memory without a heap: blocks cut from one static array of bytes. First fit; neighbours that are free are joined when
-// memory is asked for. One thread at a time, as everything here.
+// Memory without a heap: blocks cut from one static array of bytes. First fit; neighbours that are free are
+// joined when memory is asked for. One thread at a time, as everything here.
 #pragma once
 
 #include <cstddef>

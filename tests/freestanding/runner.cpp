@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What stands under the tests instead of an operating system's library: the entry point, two system calls, the four
-// functions that a compiler may call of its own accord, and the loop over the tests. x86-64 and arm64, Linux.
+// What stands under the tests instead of an operating system's library: the entry point, two system calls,
+// the four functions that a compiler may call of its own accord, and the loop over the tests. x86-64 and
+// arm64, Linux.
 #include "harness.h"
 
 #include "memory.h"
@@ -30,8 +31,8 @@ extern "C" {
 extern const freestanding::test* const __start_freestanding_tests[]; // made by the linker
 extern const freestanding::test* const __stop_freestanding_tests[];
 
-// GCC and clang may call these even when freestanding. Built with -fno-tree-loop-distribute-patterns, so that their
-// loops do not become calls to themselves.
+// GCC and clang may call these even when freestanding. Built with -fno-tree-loop-distribute-patterns, so that
+// their loops do not become calls to themselves.
 void* memcpy(void* to, const void* from, std::size_t size)
 {
     for (std::size_t i = 0; i < size; i++)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// Model checks devres::detail::basic_lock and basic_biased_lock, the code the library runs, under relacy's relaxed memory
-// model: mutual exclusion (what the lock guards is a plain variable), no lost wake-up (deadlock), and invariant 1 of
-// lock_algorithm.h, that leaving touches nothing of a lock that is free.
+// Model checks devres::detail::basic_lock and basic_biased_lock, the code the library runs, under relacy's
+// relaxed memory model: mutual exclusion (what the lock guards is a plain variable), no lost wake-up
+// (deadlock), and invariant 1 of lock_algorithm.h, that leaving touches nothing of a lock that is free.
 #include "lock_sync.h"
 #include "runner.h"
 
@@ -60,8 +60,8 @@ struct biased {
     }
 };
 
-// As the fast paths of the library: in without a locked instruction, out again because something is missing, and then
-// in the other way.
+// As the fast paths of the library: in without a locked instruction, out again because something is missing,
+// and then in the other way.
 struct retrying {
     template <class Lock, class Work>
     static void section(Lock& lock, Work work)

@@ -2,8 +2,8 @@
 //
 // The Sync of the locks and of parking in the model.
 //
-// A word knows whether it still lives, in a plain variable that every operation on it reads: destroying a lock is a
-// write to those, so an access that is not ordered before it is found as a data race.
+// A word knows whether it still lives, in a plain variable that every operation on it reads: destroying a
+// lock is a write to those, so an access that is not ordered before it is found as a data race.
 #pragma once
 
 #include "model_sync.h"

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
-// What the Syncs that instantiate the library's algorithms on relacy's atomics, fences and futexes have in common.
+// What the Syncs that instantiate the library's algorithms on relacy's atomics, fences and futexes have in
+// common.
 //
-// The templates themselves are the library's, untouched: a fault is planted in a Sync, by the name of the function of
-// the template that asks for the operation.
+// The templates themselves are the library's, untouched: a fault is planted in a Sync, by the name of the
+// function of the template that asks for the operation.
 //
-// Two forms. `fence`: the frequent side fences, and heavy_barrier() is a fence. `membarrier`: the frequent side does
-// not; heavy_barrier() makes every thread pass a full fence, one after the other, at points the scheduler picks
-// while the call lasts, which is what membarrier(2) promises.
+// Two forms. `fence`: the frequent side fences, and heavy_barrier() is a fence. `membarrier`: the frequent
+// side does not; heavy_barrier() makes every thread pass a full fence, one after the other, at points the
+// scheduler picks while the call lasts, which is what membarrier(2) promises.
 //
-// Does not: see reordering by the compiler (relacy runs the code as written), and release sequences are those of
-// C++11, a little stronger than those of C++20.
+// Does not: see reordering by the compiler (relacy runs the code as written), and release sequences are those
+// of C++11, a little stronger than those of C++20.
 #pragma once
 
 // The library's templates come first: relacy redefines new, delete, malloc, free, errno and more.

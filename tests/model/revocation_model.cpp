@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Model checks devres::detail::revocation<Sync>, the code the library runs, under relacy's relaxed memory model.
+// Model checks devres::detail::revocation<Sync>, the code the library runs, under relacy's relaxed memory
+// model.
 //
-// Each scenario runs over many schedules, each with its own choice of stale reads and spurious wake-ups. What is
-// checked: no reader inside after wait() (the object is a plain variable: a data race or a wrong value is
+// Each scenario runs over many schedules, each with its own choice of stale reads and spurious wake-ups. What
+// is checked: no reader inside after wait() (the object is a plain variable: a data race or a wrong value is
 // found), no lost wake-up (deadlock), no busy loop (livelock). V1, V3, V4.
 //
 // Every scenario that must hold has controls beside it: the same with one step left out, in which relacy must
@@ -97,7 +98,8 @@ struct world {
     }
 };
 
-// --- Scenarios ----------------------------------------------------------------------------------------------
+// --- Scenarios
+// ----------------------------------------------------------------------------------------------
 
 // Readers against one early revoke.
 template <form Form, fault Fault, int Readers>
@@ -181,7 +183,8 @@ struct unbind_and_revoke : rl::test_suite<unbind_and_revoke<Form, Fault, Readers
     }
 };
 
-// --- Running them --------------------------------------------------------------------------------------------
+// --- Running them
+// --------------------------------------------------------------------------------------------
 
 void check_fence_form()
 {

@@ -2,8 +2,8 @@
 //
 // Runs scenarios under many schedules and compares with what is expected of them.
 //
-// A scenario that must hold has controls beside it: the same with one step left out, in which relacy must find the
-// bug. A control that passes means that the scenario cannot see what it is there for.
+// A scenario that must hold has controls beside it: the same with one step left out, in which relacy must
+// find the bug. A control that passes means that the scenario cannot see what it is there for.
 #pragma once
 
 #include "model_sync.h"

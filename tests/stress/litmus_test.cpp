@@ -5,8 +5,8 @@
 //
 //     reader: publish slot; look at gate        revoker: close gate; heavy_barrier(); look at slot
 //
-// Both missing each other is what must never happen. A control leaves out the barrier and shows whether this machine
-// can be seen to reorder at all; seeing nothing there proves nothing, and is only reported.
+// Both missing each other is what must never happen. A control leaves out the barrier and shows whether this
+// machine can be seen to reorder at all; seeing nothing there proves nothing, and is only reported.
 #include <atomic>
 #include <chrono>
 #include <cstdio>
@@ -75,7 +75,8 @@ protected:
             for (int i = 0; i != meetings; ++i) {
                 meeting& m = all[static_cast<std::size_t>(i)];
                 meet(i);
-                // Not close(): its locked instruction would be a barrier on x86, which the algorithm does not count on.
+                // Not close(): its locked instruction would be a barrier on x86, which the algorithm does not
+                // count on.
                 m.gate.state.store(born | revoke::closed, std::memory_order_relaxed);
                 barrier();
                 detail::identity domain = 0;

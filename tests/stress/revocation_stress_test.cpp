@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Everything at once: several owners, threads that enter, leave, nest, detach, open, close and call, and threads that
-// bind, revoke, drop, unplug and unbind (V1 to V9, D3, D6, M5, M7). Schedules differ by seed; each run takes about a
-// second. What is checked: nobody touches an object that is gone (ThreadSanitizer and AddressSanitizer see more of
-// it), everything that was made is destroyed, and it ends.
+// Everything at once: several owners, threads that enter, leave, nest, detach, open, close and call, and
+// threads that bind, revoke, drop, unplug and unbind (V1 to V9, D3, D6, M5, M7). Schedules differ by seed;
+// each run takes about a second. What is checked: nobody touches an object that is gone (ThreadSanitizer and
+// AddressSanitizer see more of it), everything that was made is destroyed, and it ends.
 #include <atomic>
 #include <chrono>
 #include <memory>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How long tests go on that could go on for ever: stress, litmus, models. `./dev test` runs them briefly; CI sets the
-// environment variable DEVRES_TEST_EFFORT to a factor by which they run longer.
+// How long tests go on that could go on for ever: stress, litmus, models. `./dev test` runs them briefly; CI
+// sets the environment variable DEVRES_TEST_EFFORT to a factor by which they run longer.
 #pragma once
 
 #include <cstdlib>
