@@ -15,7 +15,7 @@ devres=$(cd "$here/../.." && pwd)
 list=$devres/devres_core/src/list
 
 # What the objects of list and env may leave to others: the compiler's own four functions, and the harness.
-may_need='^(memcpy|memmove|memset|memcmp|freestanding::.*)$'
+may_need='^(memcpy|memmove|memset|memcmp|_GLOBAL_OFFSET_TABLE_|freestanding::.*)$'
 
 flags=(-std=c++20 -O2 -g -Wall -Wextra -Wpedantic -Werror
     -ffreestanding -fno-exceptions -fno-rtti -fno-threadsafe-statics -fno-stack-protector -fno-pie
