@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Resident bytes per action with a million of them live: one subject per process, `devres_bench_memory <subject>`.
+// Resident bytes per action with a million of them live: one subject per process, `devres_bench_memory
+// <subject>`.
 //
 // Prints one line of JSON. Without an argument it lists the subjects.
 #include "resident.h"

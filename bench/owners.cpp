@@ -2,14 +2,15 @@
 //
 // The typical owner: very many owners with few actions each, all live at once, then all ended.
 //
-// `devres_bench_owners <subject> <actions each> [<owners>]` prints one line of JSON; without arguments it lists the
-// subjects. One subject and one size per process, since memory that a process has had stays with it.
+// `devres_bench_owners <subject> <actions each> [<owners>]` prints one line of JSON; without arguments it
+// lists the subjects. One subject and one size per process, since memory that a process has had stays with
+// it.
 //
-// bytes: the resident memory that the owners took, for each, from before their construction until every action is
-//        attached. The storage of the owners themselves (`head`, the size of the class) was touched before and is not
-//        in it, for nobody.
-// ns:    constructing the owners, attaching all their actions, releasing them and destroying the owners, oldest owner
-//        first, for each action. The first round, which `bytes` is taken from, is not timed.
+// bytes: the resident memory that the owners took, for each, from before their construction until every
+//        action is attached. The storage of the owners themselves (`head`, the size of the class) was touched
+//        before and is not in it, for nobody.
+// ns:    constructing the owners, attaching all their actions, releasing them and destroying the owners,
+//        oldest owner first, for each action. The first round, from which `bytes` is taken, is not timed.
 #include "resident.h"
 #include "rounds.h"
 #include "subjects/functions.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The resident memory of this process, from /proc/self/smaps_rollup, which counts exactly where statm may lag behind.
+// The resident memory of this process, from /proc/self/smaps_rollup, which counts exactly where statm may lag
+// behind.
 #pragma once
 
 #include <cstdio>

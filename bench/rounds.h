@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// Figures of programs that measure in rounds of their own: the lower quartile, and how many rounds were disturbed.
+// Figures of programs that measure in rounds of their own: the lower quartile, and how many rounds were
+// disturbed.
 //
-// A round counts as disturbed if another thread took its processor away more than 20 times a second, or if it took
-// more than one and a half times the lower quartile of all rounds. bench/report/measure.py judges the repetitions of
-// the other programs by the same two thresholds.
+// A round counts as disturbed if another thread took its processor away more than 20 times a second, or if it
+// took more than one and a half times the lower quartile of all rounds. bench/report/measure.py judges the
+// repetitions of the other programs by the same two thresholds.
 #pragma once
 
 #include <algorithm>

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// A case of the growth table: an operation, a number that it could grow with, and the exponent that it may have.
+// A case of the growth table: an operation, a number that it could grow with, and the exponent that it may
+// have.
 //
-// A case brings about a state in which that number is n, and counts the instructions of the operation alone, with
-// callgrind's client requests; see main.cpp.
+// A case brings about a state in which that number is n, and counts the instructions of the operation alone,
+// with callgrind's client requests; see main.cpp.
 #pragma once
 
 #include "subjects/cell.h"

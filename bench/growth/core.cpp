@@ -232,7 +232,7 @@ void node_release(world& w, counting& count)
     });
 }
 
-// --- A head of its own --------------------------------------------------------------------------------------
+// --- A head of its own -------------------------------------------------------------------------------------
 
 void life_of_an_owner(world& w, counting& count)
 {

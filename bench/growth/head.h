@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Cases on a bare head. A row names an operation and what it may do to each number; a number is brought about by one
-// of the functions in fill.cpp.
+// Cases on a bare head. A row names an operation and what it may do to each number; a number is brought about
+// by one of the functions in fill.cpp.
 #pragma once
 
 #include "growth/case.h"

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// The growth table: how many instructions each public operation takes as the numbers grow that it could depend on.
+// The growth table: how many instructions each public operation takes as the numbers grow that it could
+// depend on.
 //
 //   devres_bench_growth                                lists the groups
 //   devres_bench_growth <group>                        runs all cases of a group at all their sizes
 //   devres_bench_growth <operation> <number> <n>       runs one case, for a closer look under callgrind
 //
-// bench/growth.py runs it as `valgrind --tool=callgrind --collect-atstart=no --combine-dumps=yes`. After each case the
-// counts are dumped under a name from which growth.py reads what was counted, and how many operations that were.
+// bench/growth.py runs it as `valgrind --tool=callgrind --collect-atstart=no --combine-dumps=yes`. After each
+// case the counts are dumped under a name from which growth.py reads what was counted, and how many
+// operations that were.
 #include "growth/case.h"
 
 #include <cstdio>

@@ -19,8 +19,8 @@ void add_targets(world& w)
         require(managed::add_action(&w.subject, fire, w.target(i)) == 0);
 }
 
-// The first removals by pair may build an index of everything, which is a case of its own. They go oldest first, so that
-// it is not enough to look at the newest resources.
+// The first removals by pair may build an index of everything, which is a case of its own. They go oldest
+// first, so that it is not enough to look at the newest resources.
 void add_targets_with_index(world& w)
 {
     for (int round = 0; round < 3; ++round) {
@@ -81,10 +81,22 @@ void is_action_added_no(world& w, counting& count)
     });
 }
 
+// The first removal of a head, which nothing has been prepared for.
 void first_remove_action(world& w, counting& count)
 {
     require(managed::add_action(&w.subject, fire, w.target(0)) == 0);
     count(1, [&] { require(managed::remove_action_nowarn(&w.subject, fire, w.target(0)) == 0); });
+}
+
+void first_remove_oldest(world& w, counting& count)
+{
+    count(1, [&] { require(managed::remove_action_nowarn(&w.subject, fire, &w.filling[0]) == 0); });
+}
+
+void first_remove_missing(world& w, counting& count)
+{
+    cell nobodys;
+    count(1, [&] { require(managed::remove_action_nowarn(&w.subject, fire, &nobodys) == -ENOENT); });
 }
 
 // --- Memory ------------------------------------------------------------------------------------------------
@@ -270,15 +282,23 @@ constexpr head_row first_time(const char* operation, void (*run)(world&, countin
 }
 
 const bool registered = [] {
-    add_head_rows("managed", {
-                                 of_pairs("add_action", add_action),
-                                 of_pairs("add_action, after a removal", add_action_with_index),
-                                 of_pairs("remove_action", remove_action),
-                                 of_pairs("release_action", release_action),
-                                 of_pairs("is_action_added, yes", is_action_added),
-                                 of_pairs("is_action_added, no", is_action_added_no),
-                                 first_time("remove_action, the head's first", first_remove_action),
-                             });
+    add_head_rows("managed",
+                  {
+                      of_pairs("add_action", add_action),
+                      of_pairs("add_action, after a removal", add_action_with_index),
+                      of_pairs("remove_action", remove_action),
+                      of_pairs("release_action", release_action),
+                      of_pairs("is_action_added, yes", is_action_added),
+                      of_pairs("is_action_added, no", is_action_added_no),
+                      first_time("remove_action, the head's first", first_remove_action),
+                      first_time("remove_action, the head's first, none such", first_remove_missing),
+                      {.operation = "remove_action, the head's first, the oldest",
+                       .run = first_remove_oldest,
+                       .resources = through,
+                       .groups = through,
+                       .open_groups = through,
+                       .large_blocks = skip},
+                  });
     add_head_rows("memory", {
                                 {"kmalloc", kmalloc<64>},
                                 {"kmalloc of 16 KiB", kmalloc<16384>},

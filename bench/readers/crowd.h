@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Threads that have read something once and have been asleep ever since: what a process with many threads looks like to
-// whoever revokes.
+// Threads that have read something once and have been asleep ever since: what a process with many threads
+// looks like to whoever revokes.
 //
 // They are never joined: their program ends with std::_Exit. Stacks are small, so that ten thousand fit.
 #pragma once
@@ -19,8 +19,8 @@ namespace bench {
 
 class crowd {
 public:
-    // Starts `n` threads, each of which calls `read` once; returns when all of them sleep. If the machine refuses that
-    // many threads, size() is smaller.
+    // Starts `n` threads, each of which calls `read` once; returns when all of them sleep. If the machine
+    // refuses that many threads, size() is smaller.
     crowd(std::size_t n, std::function<void()> read) : read_(std::move(read))
     {
         pthread_attr_t attributes;

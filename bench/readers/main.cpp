@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// What grows with the threads that have read: `devres_bench_readers <subject> <workload> <threads>` prints one line of
-// JSON; without arguments it lists the cases. One case per process, since a thread's record stays when it ends.
+// What grows with the threads that have read: `devres_bench_readers <subject> <workload> <threads>` prints
+// one line of JSON; without arguments it lists the cases. One case per process, since a thread's record stays
+// when it ends.
 //
 // RevokeAmong:      revoke, nobody inside, while that many threads sleep that have read another object.
 // GuardsInOrder:    two guards of one thread, the second ended first; per guard.

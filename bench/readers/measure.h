@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The measurements of devres_bench_readers; see main.cpp. Each runs in a process of its own, whose threads are counted
-// with the main thread, unless said otherwise.
+// The measurements of devres_bench_readers; see main.cpp. Each runs in a process of its own, whose threads
+// are counted with the main thread, unless said otherwise.
 #pragma once
 
 #include "access/payload.h"
@@ -58,7 +58,8 @@ readers_result revoke_among(std::size_t threads)
     return {std::move(measured), sleeping.size()};
 }
 
-// `enter_and_leave` takes two guards of the main thread, and ends them. The main thread reads before the others do.
+// `enter_and_leave` takes two guards of the main thread, and ends them. The main thread reads before the
+// others do.
 template <class Subject, class F>
 readers_result guards_among(std::size_t threads, F enter_and_leave)
 {
@@ -75,8 +76,8 @@ readers_result guards_among(std::size_t threads, F enter_and_leave)
     return {std::move(measured), sleeping.size() + 1};
 }
 
-// The first guard of new threads, with as many others that have read; new ones stay, too. One in 32 of a round's time
-// is a reading of the clock.
+// The first guards of new threads, with as many others that have read. The new ones stay, too, so that none
+// takes over what another one left. The time of a guard includes one reading of the clock.
 template <class Subject>
 readers_result first_guard(std::size_t threads)
 {
