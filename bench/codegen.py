@@ -64,7 +64,7 @@ def forbidden(path):
     return [text for text in path if FORBIDDEN.match(text)]
 
 
-def markdown(paths):
+def markdown(paths, listing=True):
     parts = []
     for function, path in paths.items():
         found = forbidden(path)
@@ -73,7 +73,8 @@ def markdown(paths):
                      or re.match(r"mov\w* \S+,%fs:", t))
         jumps = sum(1 for t in path if re.match(r"j\w+ ", t))
         parts.append(f"`{FUNCTIONS[function]}`: {len(path)} instructions with the read, the prologue and the return; "
-                     f"{jumps} predicted jumps, {stores} stores; {says}.\n\n```asm\n" + "\n".join(path) + "\n```")
+                     f"{jumps} predicted jumps, {stores} stores; {says}."
+                     + ("\n\n```asm\n" + "\n".join(path) + "\n```" if listing else ""))
     return "\n\n".join(parts) or "Not looked at in this run."
 
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Work to be counted under callgrind: `devres_bench_instructions <case> <rounds>`. Without arguments it lists the cases.
+// Work to be counted under callgrind: `devres_bench_instructions <case> <rounds>`. Without arguments it lists
+// the cases.
 //
-// bench/instructions.py runs a case with two numbers of rounds and takes the difference, so that start-up, the
-// head and its first memory cancel. Each round does `per_round` operations.
+// bench/instructions.py runs a case with two numbers of rounds and takes the difference, so that start-up,
+// the head and its first memory cancel. Each round does `per_round` operations.
 #include "subjects/linux.h"
 #include "subjects/ours.h"
 #include "subjects/ours_removal.h"
@@ -17,6 +18,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <memory>
+#include <optional>
 
 namespace bench {
 
@@ -35,6 +37,29 @@ void attach_release(int rounds)
         head.release_all();
     }
     head.end();
+}
+
+// Owners of `actions` each, a thousand actions in all, that live at once and then end; per action.
+template <class Subject, int actions>
+void owners(int rounds)
+{
+    constexpr int count = (per_round + actions - 1) / actions;
+    cell c;
+    auto all = std::make_unique<std::optional<Subject>[]>(count);
+    for (int r = 0; r < rounds; ++r) {
+        for (int i = 0; i < per_round; ++i) {
+            auto& owner = all[static_cast<std::size_t>(i / actions)];
+            if (!owner)
+                owner.emplace();
+            owner->attach(&c);
+        }
+        for (int i = 0; i < count; ++i) {
+            auto& owner = all[static_cast<std::size_t>(i)];
+            owner->end();
+            owner.reset();
+        }
+    }
+    require(c.fired == static_cast<std::uint64_t>(rounds) * per_round);
 }
 
 // Attach one and remove it again, among a thousand others; two rounds before counting starts build any index.
@@ -83,6 +108,16 @@ constexpr counted_case cases[] = {
     {"revocable_try_access", read<revocable_access>},
     {"devres_ptr_try_access", read<devres_ptr_access>},
     {"drm_dev_enter_exit", read<drm_enter_access>},
+    {"managed_owners_1", owners<managed, 1>},
+    {"managed_owners_3", owners<managed, 3>},
+    {"managed_owners_10", owners<managed, 10>},
+    {"managed_owners_20", owners<managed, 20>},
+    {"managed_owners_100", owners<managed, 100>},
+    {"peer_linux_devm_owners_1", owners<linux_devm, 1>},
+    {"peer_linux_devm_owners_3", owners<linux_devm, 3>},
+    {"peer_linux_devm_owners_10", owners<linux_devm, 10>},
+    {"peer_linux_devm_owners_20", owners<linux_devm, 20>},
+    {"peer_linux_devm_owners_100", owners<linux_devm, 100>},
     {"peer_linux_devm_attach_release", attach_release<linux_devm>},
     {"peer_linux_drmm_attach_release", attach_release<linux_drmm>},
 #ifdef BENCH_HAVE_TALLOC

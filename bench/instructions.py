@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
-"""Instructions per operation, counted by callgrind: stable where times are not, so that CI can guard them.
+"""Instructions per operation, counted by callgrind, and resident bytes per owner: stable where times are not, so that
+CI can guard them.
 
   bench/instructions.py --build build/bench            prints them
   bench/instructions.py --build build/bench --check    fails if one of ours has grown by more than the margin
@@ -61,6 +62,12 @@ def count_all(build):
                 for case, (few, many) in jobs.items()}
 
 
+def bytes_per_owner(build):
+    """{managed_owner_bytes_<n>: resident bytes beside the embedded head}, for Linux's model as well."""
+    return {f"{prefix}{subject}_owner_bytes_{n}": measure.owners_once(build, subject, n)["bytes"]
+            for prefix, subject in (("", "managed"), ("peer_", "linux_devm")) for n in measure.OWNER_SIZES}
+
+
 def guarded(counts):
     return {case: round(n, 2) for case, n in counts.items() if not case.startswith("peer_")}
 
@@ -88,7 +95,7 @@ def check(counts, compiler, margin):
     for case in known.keys() - guarded(counts).keys():
         print(f"{case}: gone; run this with --update")
         bad += 1
-    print("instruction counts: " + ("FAILED" if bad else f"none is more than {100 * margin:.0f} % above"))
+    print("instructions and bytes per owner: " + ("FAILED" if bad else f"none is more than {100 * margin:.0f} % above"))
     return 1 if bad else 0
 
 
@@ -102,6 +109,7 @@ def main():
     counts = count_all(args.build)
     if not counts:
         return 1 if args.check or args.update else 0
+    counts.update(bytes_per_owner(args.build))
     for case, n in counts.items():
         print(f"{n:10.1f}  {case}")
     _, compiler = cases_and_compiler(args.build)

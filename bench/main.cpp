@@ -2,9 +2,10 @@
 //
 // The benchmarks' main. With BENCH_SECOND_THREAD the process has another thread, which sleeps throughout.
 //
-// That is no detail: glibc's malloc and mutexes and libstdc++'s shared_ptr leave out their atomic operations while
-// a process has never had a second thread. What is measured on one thread runs without one, which favours the
-// peers that rest on malloc; access and threads run with one, since there is nobody else to revoke otherwise.
+// That is no detail: glibc's malloc and mutexes and libstdc++'s shared_ptr leave out their atomic operations
+// while a process has never had a second thread. What is measured on one thread runs without one, which
+// favours the peers that rest on malloc; access and threads run with one, since there is nobody else to
+// revoke otherwise.
 #include <benchmark/benchmark.h>
 
 #include <condition_variable>

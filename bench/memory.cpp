@@ -1,33 +1,18 @@
 // SPDX-License-Identifier: MIT
 //
-// Resident bytes per action with a million of them live: one subject per process, `devres_bench_memory <subject>`.
+// Resident bytes per action with a million of them live: one subject per process, `devres_bench_memory
+// <subject>`.
 //
-// Prints one line of JSON. Resident memory is read from /proc/self/smaps_rollup, which counts exactly where statm
-// may lag behind. Without an argument it lists the subjects.
+// Prints one line of JSON. Without an argument it lists the subjects.
+#include "resident.h"
 #include "subjects/all_subjects.h"
 
 #include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <string>
 
 namespace bench {
 
 namespace {
-
-double resident_bytes()
-{
-    std::ifstream in("/proc/self/smaps_rollup");
-    std::string word;
-    while (in >> word)
-        if (word == "Rss:") {
-            double kib = 0;
-            in >> kib;
-            return kib * 1024;
-        }
-    std::fputs("bench: no Rss in /proc/self/smaps_rollup\n", stderr);
-    std::abort();
-}
 
 template <class Subject>
 void measure()

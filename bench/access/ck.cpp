@@ -5,7 +5,8 @@
 #include "access/read.h"
 #include "access/revoke.h"
 
-// Three inline functions of ck_stack.h are valid C only. Nothing here needs them, and its own guards leave them out.
+// Three inline functions of ck_stack.h are valid C only. Nothing here needs them, and its own guards leave
+// them out.
 #define CK_F_STACK_BATCH_POP_UPMC
 #define CK_F_STACK_BATCH_POP_MPMC
 #define CK_F_STACK_PUSH_MPNC

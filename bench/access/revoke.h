@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Revoke: taking one object away, nobody inside; RevokeBusy: while another thread reads another object without pause.
+// Revoke: taking one object away, nobody inside.
+// RevokeBusy: the same while another thread reads another object without pause.
 // Isolation: a reader of B sleeps 50 ms inside it; how long does revoking A take?
 // Wall time; making the object is not timed.
 #pragma once

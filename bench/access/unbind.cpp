@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // UnbindContainers: unbinding a device with n devres_ptr, whose handles live on; per container.
-// UnbindActions: unbinding a device with n plain actions that do the same as a container's destructor; per action.
-// Both are device_release_driver alone, with everything it does; `waits` is how often one unbind waited.
+// UnbindActions: unbinding a device with n plain actions that do the same as a container's destructor; per
+// action. Both are device_release_driver alone, with everything it does; `waits` is how often one unbind
+// waited.
 #include "access/payload.h"
 #include "workloads/register.h"
 #include "workloads/stopwatch.h"

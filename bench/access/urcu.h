@@ -54,8 +54,8 @@ struct urcu_access {
     }
 };
 
-// Unbind: n objects of one owner taken away, as Rust's Devres did in Linux (a wait for each), and as one would with
-// all of them closed first (one wait).
+// Unbind: n objects of one owner taken away, as Rust's Devres did in Linux (a wait for each), and as one
+// would with all of them closed first (one wait).
 template <bool one_wait>
 void urcu_unbind(benchmark::State& state)
 {

@@ -9,7 +9,7 @@ NOISE = 1.02  # closer than this is a draw
 def find(saved):
     """Yields (workload, ours, peer, [(n, threads, ours_ns, peer_ns)]), the widest gap first."""
     together = {}
-    for row in saved["rows"]:
+    for row in saved["row"]:
         together.setdefault((row["workload"], row["n"], row["threads"]), []).append(row)
     lost = {}
     for (workload, n, threads), rows in together.items():
@@ -18,11 +18,14 @@ def find(saved):
                 if ours["ns"] > peer["ns"] * NOISE:
                     key = (workload, ours["subject"], peer["subject"])
                     lost.setdefault(key, []).append((n, threads, ours["ns"], peer["ns"]))
-    for subject, size in saved["memory"].items():
-        if subjects.is_ours(subject):
-            for peer, peer_size in saved["memory"].items():
-                if subjects.is_peer(peer) and size > peer_size * NOISE:
-                    lost.setdefault(("Memory", subject, peer), []).append((1_000_000, 1, size, peer_size))
+    for workload, figure, entries in (("Memory", "bytes", saved["memory"]), ("Owners, bytes", "bytes", saved["owners"]),
+                                      ("Owners, time", "ns", saved["owners"]), (None, "ns", saved["readers"])):
+        for ours in (e for e in entries if subjects.is_ours(e["subject"])):
+            for peer in (e for e in entries if subjects.is_peer(e["subject"])):
+                alike = all(ours.get(k) == peer.get(k) for k in ("n", "workload"))
+                if alike and ours[figure] > peer[figure] * NOISE:
+                    key = (workload or ours["workload"], ours["subject"], peer["subject"])
+                    lost.setdefault(key, []).append((ours.get("n"), 1, ours[figure], peer[figure]))
     for places in lost.values():
         places.sort(key=lambda p: (p[0] or 0, p[1]))
     widest = sorted(lost.items(), key=lambda item: -max(a / b for _, _, a, b in item[1]))

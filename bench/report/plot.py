@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""Cost per resource against how many there are, both axes logarithmic."""
+"""Cost against how many there are, all axes logarithmic: many resources on one head above, many small owners below."""
 
 import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt  # noqa: E402
 
-# (subject, label, colour, dash); one colour per competitor in both panels.
+from . import measure  # noqa: E402
+
+# (subject, label, colour, dash); one colour per competitor in all panels.
 ATTACH = (
     ("devm", "devm (ours)", "#0b6e4f", "-"),
     ("drmm", "drmm (ours)", "#39a9a0", "-"),
@@ -31,17 +33,35 @@ REMOVE = (
 )
 
 
-def curve(axes, saved, subject, workload, label, colour, dash):
-    points = sorted((r["n"], r["ns"]) for r in saved["rows"]
-                    if r["subject"] == subject and r["workload"] == workload and r["threads"] == 1)
+OWNERS = (
+    ("managed", "devres_head in a class (ours)", "#0b6e4f", "-"),
+    ("devm", "device (ours)", "#39a9a0", "-"),
+    ("linux_devm", "Linux devm", "#b3261e", "-"),
+    ("linux_drmm", "Linux drmm", "#e58a7b", "-"),
+    ("talloc", "talloc", "#5b3f9e", "-"),
+    ("apr", "APR pool", "#b07d12", "-"),
+    ("vector_function", "vector<function>, no lock", "#3f5d8a", "-"),
+)
+
+
+def line(axes, points, label, colour, dash):
     if points:
         ours = "(ours)" in label
-        axes.plot(*zip(*points), dash, color=colour, label=label, marker="o", markersize=4 if ours else 3,
+        axes.plot(*zip(*sorted(points)), dash, color=colour, label=label, marker="o", markersize=4 if ours else 3,
                   linewidth=2.4 if ours else 1.4, zorder=3 if ours else 2)
 
 
-def finish(axes, title, across):
-    axes.set(xscale="log", yscale="log", xlabel=across, ylabel="ns per resource")
+def curve(axes, saved, subject, workload, *style):
+    line(axes, [(r["n"], r["ns"]) for r in saved["row"]
+                if r["subject"] == subject and r["workload"] == workload and r["threads"] == 1], *style)
+
+
+def owners_curve(axes, saved, subject, figure, *style):
+    line(axes, [(r["n"], r[figure]) for r in saved["owners"] if r["subject"] == subject], *style)
+
+
+def finish(axes, title, across, up="ns per resource"):
+    axes.set(xscale="log", yscale="log", xlabel=across, ylabel=up)
     axes.set_title(title, loc="left", fontsize=11)
     axes.grid(True, which="major", color="#dddddd", linewidth=0.7)
     axes.spines[["top", "right"]].set_visible(False)
@@ -55,15 +75,25 @@ def finish(axes, title, across):
 
 
 def draw(saved, svg, png=None):
-    matplotlib.rcParams.update({"svg.hashsalt": "devres", "font.size": 9, "font.family": "DejaVu Sans"})
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 6.2))
+    # Text stays text: a tenth of the lines, and it can be searched.
+    matplotlib.rcParams.update({"svg.hashsalt": "devres", "svg.fonttype": "none", "font.size": 9,
+                                "font.family": "DejaVu Sans"})
+    figure, ((attach, remove), (bytes_each, time_each)) = plt.subplots(2, 2, figsize=(11, 12))
     for subject, label, colour, dash in ATTACH:
-        curve(left, saved, subject, "AttachRelease", label, colour, dash)
+        curve(attach, saved, subject, "AttachRelease", label, colour, dash)
     for subject, workload, label, colour, dash in REMOVE:
-        curve(right, saved, subject, workload, label, colour, dash)
-    finish(left, "attach + release of an action, same head", "actions on the head")
-    finish(right, "removing one at random", "resources on the head")
-    figure.tight_layout()
+        curve(remove, saved, subject, workload, label, colour, dash)
+    for subject, label, colour, dash in OWNERS:
+        owners_curve(bytes_each, saved, subject, "bytes", label, colour, dash)
+        owners_curve(time_each, saved, subject, "ns", label, colour, dash)
+    finish(attach, "one head: attach + release of an action", "actions on the head")
+    finish(remove, "one head: removing one at random", "resources on the head")
+    finish(bytes_each, "100,000 owners alive: memory", "actions per owner", "resident bytes per owner, beside the embedded head")
+    finish(time_each, "100,000 owners alive: time", "actions per owner", "ns per action, attached and ended")
+    for axes in (bytes_each, time_each):
+        axes.set_xticks(measure.OWNER_SIZES)
+        axes.xaxis.set_minor_locator(matplotlib.ticker.NullLocator())
+    figure.tight_layout(h_pad=2.5)
     figure.savefig(svg, metadata={"Date": None}, facecolor="white")
     if png:
         figure.savefig(png, dpi=110, facecolor="white")

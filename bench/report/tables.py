@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Markdown of the results."""
 
-from . import bars, losses, subjects
+import re
+
+from . import bars, losses, measure, subjects
 
 
 def number(value):
@@ -33,8 +35,21 @@ def context(saved):
     names = {"commit": "commit", "date": "date", "cpu": "CPU", "system": "system", "compiler": "compiler",
              "flags": "flags", "peers": "peers", "left_out": "not installed, left out",
              "load_before": "load average before", "repetitions": "repetitions, randomly interleaved",
-             "min_time": "least time of each, seconds"}
-    return "\n".join(f"* {label}: {about[key]}" for key, label in names.items() if about.get(key) is not None)
+             "min_time": "least time of each, seconds", "minutes": "minutes in all"}
+    lines = [f"* {label}: {about[key]}" for key, label in names.items() if about.get(key) is not None]
+    return "\n".join(lines + [f"* {disturbance(saved)}"])
+
+
+def disturbance(saved):
+    """How much of the run was disturbed; see measure.why_disturbed."""
+    rows = saved["row"]
+    total = sum(r["repetitions"] for r in rows)
+    why = {reason: sum(r["disturbed"].get(reason, 0) for r in rows) for reason in ("preempted", "stolen", "slow")}
+    own = saved["owners"] + saved["readers"]
+    return (f"disturbed: {sum(why.values()):,} of {total:,} repetitions ({why['preempted']:,} preempted, "
+            f"{why['stolen']:,} with time stolen by the host, {why['slow']:,} slow for another reason), and "
+            f"{sum(r['disturbed'] for r in own):,} of {sum(r['rounds'] for r in own):,} rounds of owners and readers; "
+            "none was repeated, all are in the figures")
 
 
 def measured(bar, value):
@@ -44,7 +59,7 @@ def measured(bar, value):
         return duration(value)
     if bar.unit == "x":
         return f"{value:.2f} ×"
-    return f"{value:g} {bar.unit}" if bar.unit == "waits" else f"{number(value)} {bar.unit}"
+    return f"{value:g} {bar.unit}" if bar.unit in ("waits", "instructions") and value == int(value) else f"{number(value)} {bar.unit}"
 
 
 def verdict(bar):
@@ -75,23 +90,26 @@ def place(n, threads):
     return ", ".join(parts)
 
 
+OWNER_OF = re.compile(r"^(devm|drmm|managed)(_|$)")
+
+
 def loss_table(saved):
-    by_ours = {}
+    """For each of ours in each workload the peers that beat it, with the worst ratio of each. The same operation on
+    another kind of owner is in the same row."""
+    found, named = {}, set()
     for workload, ours, peer, places in losses.find(saved):
-        by_ours.setdefault((workload, ours), []).append((peer, places))
-    if not by_ours:
+        who, worst = found.setdefault((workload, OWNER_OF.sub("", ours)), (set(), {}))
+        who.add(ours)
+        n, threads, a, b = max(places, key=lambda p: p[2] / p[3])
+        worst[peer] = max(worst.get(peer, (0, "")), (a / b, place(n, threads)))
+        named.add(peer)
+    if not found:
         return "Nowhere in this run."
-    rows, named = [], set()
-    for (workload, ours), peers in by_ours.items():
-        cells = []
-        for peer, places in peers:
-            a, b = max(places, key=lambda p: p[2] / p[3])[2:]
-            where = "; ".join(filter(None, (place(n, threads) for n, threads, *_ in places)))
-            cells.append(f"{peer} {a / b:.1f} × ({number(a)} / {number(b)}{' at ' + where if where else ''})")
-            named.add(peer)
-        rows.append((workload, ours, "<br>".join(cells)))
+    body = [(workload, ", ".join(sorted(who)), "; ".join(f"{peer} {by:.1f} ×{' at ' + where if where else ''}"
+                                                         for peer, (by, where) in worst.items()))
+            for (workload, _), (who, worst) in found.items()]
     legend = "\n".join(f"* {peer}: {subjects.LEAVES_OUT[peer]}" for peer in sorted(named) if peer in subjects.LEAVES_OUT)
-    return (table(("workload", "ours", "peers that beat it, worst ratio (ours / peer, ns or bytes, and where)"), rows, left=3)
+    return (table(("workload", "ours", "peers that beat it: the worst ratio, and where"), body, left=3)
             + "\n\nWhat these leave out:\n\n" + legend)
 
 
@@ -102,14 +120,17 @@ TITLES = {
     "ProbeUnbind": "the same through device_driver_attach and device_release_driver; ns per resource",
     "FreeOne": "free one 64-byte block of n by pointer, at random; ns",
     "FreeFirst": "the first such free on a head with n; ns",
+    "FreeWorst": "the slowest of the first 64 such frees and as many attaches, n live",
     "FreeAll": "attach n blocks, free each at random, everything timed; ns per block",
     "FreeChurn": "free one of n at random and attach one; ns for both",
     "RemoveOne": "drop one action of n without calling it, at random; ns",
     "RemoveFirst": "the first such removal on a head with n; ns",
+    "RemoveWorst": "the slowest of the first 64 such removals and as many attaches, n live",
     "RemoveAll": "attach n actions, drop each at random, everything timed; ns per action",
     "RemoveChurn": "drop one action of n at random and attach one; ns for both",
     "ReleaseOne": "call and drop one action of n, at random; ns",
     "ReleaseFirst": "the first such release on a head with n; ns",
+    "ReleaseWorst": "the slowest of the first 64 such releases and as many attaches, n live",
     "ReleaseAll": "attach n actions, call and drop each at random, everything timed; ns per action",
     "ReleaseChurn": "call and drop one action of n at random and attach one; ns for both",
     "TwoHeads": "attach + release, a head for each thread; ns per action of one thread",
@@ -123,7 +144,9 @@ TITLES = {
     "UnbindContainers": "unbind with n containers; ns per container",
     "UnbindActions": "unbind with n plain actions; ns per action",
 }
-AS_DURATION = ("Revoke", "RevokeBusy", "Isolation")
+AS_DURATION = ("Revoke", "RevokeBusy", "Isolation", "FreeWorst", "RemoveWorst", "ReleaseWorst")
+ON_THE_PAGE = ("AttachRelease", "FirstResource", "ProbeBody", "ProbeUnbind", "FreeOne", "RemoveOne", "ReleaseOne",
+               "TwoHeads", "Access", "Revoke", "UnbindContainers", "UnbindActions")
 
 
 def workload_table(rows, workload):
@@ -143,23 +166,105 @@ def workload_table(rows, workload):
     return table(("", *header), body)
 
 
-def all_tables(saved):
+def all_tables(saved, only=None):
     parts = []
     for workload, title in TITLES.items():
-        rows = [r for r in saved["rows"] if r["workload"] == workload]
-        if rows:
+        rows = [r for r in saved["row"] if r["workload"] == workload]
+        if rows and (only is None or workload in only):
             parts.append(f"#### {workload}: {title}\n\n{workload_table(rows, workload)}")
     return "\n\n".join(parts)
 
 
+def bold(subject):
+    return f"**{subject}**" if subjects.is_ours(subject) else subject
+
+
+def sorted_by_subject(rows):
+    return sorted(rows, key=lambda r: subjects.order(r["subject"]))
+
+
 def memory_table(saved):
-    rows = [(f"**{s}**" if subjects.is_ours(s) else s, f"{size:.1f}")
-            for s, size in sorted(saved["memory"].items(), key=lambda item: subjects.order(item[0]))]
-    return table(("subject", "resident bytes per action"), rows)
+    return table(("subject", "resident bytes per action"),
+                 [(bold(r["subject"]), f"{r['bytes']:.1f}") for r in sorted_by_subject(saved["memory"])])
+
+
+def owners_table(saved):
+    """Bytes and time in one table; the bytes are without the embedded head, which has a column of its own."""
+    rows = {(r["subject"], r["n"]): r for r in saved["owners"]}
+    if not rows:
+        return "Not measured in this run."
+    sizes = measure.OWNER_SIZES
+    alive = sorted({(r["n"], r["owners"]) for r in saved["owners"]})
+    most = max(count for _, count in alive)
+    fewer = "; ".join(f"{count:,} with {n} each" for n, count in alive if count != most)
+
+    def line(what, subject, digits):
+        return [f"{rows[subject, n][what]:,.{digits}f}" if (subject, n) in rows else "" for n in sizes]
+
+    names = sorted({subject for subject, _ in rows}, key=subjects.order)
+    body = [(bold(s), f"{rows[s, sizes[0]]['head']}", *line("bytes", s, 0), *line("ns", s, 1)) for s in names]
+    header = ("owners with … actions each", "embedded head", *(f"{n}: bytes" for n in sizes),
+              *(f"{n}: ns" for n in sizes))
+    return (f"{most:,} owners alive" + (f" ({fewer})" if fewer else "")
+            + ". Bytes per owner, beside the embedded head; nanoseconds per action.\n\n" + table(header, body))
+
+
+def readers_table(saved):
+    rows = {(r["workload"], r["subject"], r["n"]): r for r in saved["readers"]}
+    if not rows:
+        return "Not measured in this run."
+    sizes = sorted({n for *_, n in rows})
+
+    def cell(workload, subject, n):
+        row = rows.get((workload, subject, n))
+        if not row:
+            return ""
+        fewer = f" ({row['threads']:,} threads)" if row["threads"] != n else ""
+        return duration(row["ns"]) + fewer
+
+    names = sorted({key[:2] for key in rows}, key=lambda k: (k[0], subjects.order(k[1])))
+    return table(("workload", "subject", *(f"{n:,}" for n in sizes)),
+                 [(workload, bold(subject), *(cell(workload, subject, n) for n in sizes)) for workload, subject in names],
+                 left=2)
 
 
 def instruction_table(saved):
-    counts = saved.get("instructions")
-    if not counts:
+    if not saved["instruction"]:
         return "Not counted in this run."
-    return table(("case", "instructions per operation"), [(c, f"{n:.1f}") for c, n in counts.items()])
+    return table(("case", "instructions per operation"),
+                 [(r["case"], f"{r['count']:.1f}") for r in saved["instruction"]])
+
+
+# --- Growth ---------------------------------------------------------------------------------------------------
+
+def exponent(found):
+    """Bold if it grows faster than it may; with what it may where that is more than a constant."""
+    text = f"{found['exponent'] + 0.0:.2f}" if abs(found["exponent"]) >= 0.005 else "0"
+    return (f"**{text}**" if found["too_steep"] else text) + (f" (≤ {found['allowed']})" if found["allowed"] else "")
+
+
+def growth_table(saved):
+    """One table for each set of numbers that operations were measured against."""
+    if not saved["growth"]:
+        return "Not counted in this run."
+    families = {}
+    for row in saved["growth"]:
+        families.setdefault(row["family"], []).append(row)
+    parts = []
+    for rows in families.values():
+        numbers = list(dict.fromkeys(number for row in rows for number in row["numbers"]))
+        body = [(row["operation"], *(exponent(row["numbers"][n]) if n in row["numbers"] else "" for n in numbers))
+                for row in rows]
+        parts.append(table(("operation, and the number it is counted against", *numbers), body))
+    cases = [f for row in saved["growth"] for f in row["numbers"].values()]
+    bad = sum(f["too_steep"] for f in cases)
+    return (f"{len(cases)} cases; {f'**{bad}** grow' if bad else 'none grows'} faster than allowed.\n\n"
+            + "\n\n".join(parts))
+
+
+def growth_details(rows):
+    body = [(row["operation"], number, ("**" if f["too_steep"] else "") + f"{f['exponent']:.2f}"
+             + ("**" if f["too_steep"] else ""), str(f["allowed"]),
+             " / ".join(f"{c:,.0f}" for c in f["instructions"]), " / ".join(f"{n:,}" for n in f["sizes"]))
+            for row in rows for number, f in row["numbers"].items()]
+    return table(("operation", "number", "exponent", "allowed", "instructions", "at"), body, left=2)

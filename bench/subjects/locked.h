@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A subject that is not thread safe, as its user would share it: behind a mutex. Callbacks run under that mutex,
-// for its own code cannot leave it.
+// A subject that is not thread safe, as its user would share it: behind a mutex. Callbacks run under that
+// mutex, for its own code cannot leave it.
 #pragma once
 
 #include "subjects/cell.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The library's three owners for the workloads: a device, a drm_device, and a class with nothing but the member.
+// The library's three owners for the workloads: a device, a drm_device, and a class with nothing but the
+// member.
 //
 // Each supplies head() and the same few typed calls, so that a subject is written once for all three.
 #pragma once

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
 // AttachRelease: n actions attached to one head and released; the head is used again and again.
-// FirstResource: a head is made, n actions attached and released, and the head ended: what first memory costs.
+// FirstResource: a head is made, n actions attached and released, and the head ended: what first memory
+// costs.
 #pragma once
 
 #include "subjects/cell.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Blocks that grow, as krealloc is used: GrowDoubling from 16 bytes to n by doubling, GrowByStep to n in steps of
-// 64 bytes. 16 blocks grow in turn, each with 8 others behind it. An item is one call; attaching and
+// Blocks that grow, as krealloc is used: GrowDoubling from 16 bytes to n by doubling, GrowByStep to n in
+// steps of 64 bytes. 16 blocks grow in turn, each with 8 others behind it. An item is one call; attaching and
 // releasing are not timed.
 #include "subjects/all_subjects.h"
 #include "workloads/register.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What the driver of a typical device attaches: 12 actions and 20 zeroed blocks of 16 to 4,096 bytes, in 3 groups
-// that are closed when their part has succeeded.
+// What the driver of a typical device attaches: 12 actions and 20 zeroed blocks of 16 to 4,096 bytes, in 3
+// groups that are closed when their part has succeeded.
 //
 // ProbeBody: the attaching and one release of everything, for each subject.
 // ProbeUnbind: ours as it is really called, through device_driver_attach and device_release_driver, with the

@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
-// Removal of one among n, at random. <Kind> is Free (memory by its address), Remove (an action, not called) or
-// Release (an action, called).
+// Removal of one among n, at random. <Kind> is Free (memory by its address), Remove (an action, not called)
+// or Release (an action, called).
 //
-// <Kind>One:   a head gets n resources in order, and one is removed, which may bring an index up to date; then a
-//              tenth of them (for subjects that scan: at most 64) go one by one in random order, and that is timed.
+// <Kind>One:   a head gets n resources in order, and one is removed, which may bring an index up to date;
+//              then a tenth of them (for subjects that scan: at most 64) go one by one, at random, timed.
 // <Kind>First: a new head with n resources, its first removal.
-// <Kind>All:   n attached in order and removed one by one in random order, everything timed: nothing can hide here.
-// <Kind>Churn: removing one at random and attaching one again, both timed, on a head that has done it 2n times before.
+// <Kind>Worst: the slowest call among the first 64 removals on such a head, and as many attaches in between.
+// <Kind>All:   n attached in order and removed one by one in random order, everything timed.
+// <Kind>Churn: removing one at random and attaching one again, both timed, on a head that has done it 2n
+//              times before.
 #pragma once
 
 #include "subjects/cell.h"
@@ -15,6 +17,7 @@
 #include "workloads/stopwatch.h"
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <numeric>
 #include <random>
@@ -87,6 +90,31 @@ void first_removal(benchmark::State& state)
 }
 
 template <class Subject>
+void worst_of_first(benchmark::State& state)
+{
+    constexpr std::size_t calls = 64;
+    const auto n = static_cast<std::size_t>(state.range(0));
+    const auto order = shuffled(n);
+    for (auto _ : state) {
+        population<Subject> live(n);
+        live.fill();
+        double worst = 0;
+        const auto time = [&worst](auto&& f) {
+            const auto begin = std::chrono::steady_clock::now();
+            f();
+            const auto end = std::chrono::steady_clock::now();
+            worst = std::max(worst, std::chrono::duration<double>(end - begin).count());
+        };
+        for (std::size_t i = 0; i < calls; ++i) {
+            time([&] { live.head.remove(live.keys[order[i]]); });
+            time([&] { live.add(order[i]); });
+        }
+        state.SetIterationTime(worst);
+    }
+    state.SetItemsProcessed(state.iterations());
+}
+
+template <class Subject>
 void remove_all(benchmark::State& state)
 {
     const auto n = static_cast<std::size_t>(state.range(0));
@@ -124,8 +152,8 @@ void churn(benchmark::State& state)
     state.SetItemsProcessed(state.iterations());
 }
 
-// All four workloads of one kind. Fixed counts: with a clock of its own a benchmark would not stop for the time that
-// filling takes.
+// All workloads of one kind. Fixed counts: with a clock of its own a benchmark would not stop for the time
+// that filling takes.
 template <class Subject>
 void add_removal(const std::string& kind, const char* subject)
 {
@@ -143,6 +171,7 @@ void add_removal(const std::string& kind, const char* subject)
     with_clock("First", first_removal<Subject>, 10, 1000);
     with_clock("First", first_removal<Subject>, 1000, 100);
     with_clock("First", first_removal<Subject>, 100000, 3);
+    with_clock("Worst", worst_of_first<Subject>, 100000, 1);
     auto* all = add(subject, (kind + "All").c_str(), remove_all<Subject>)->Arg(1000)->Threads(1);
     auto* aged = add(subject, (kind + "Churn").c_str(), churn<Subject>)->Arg(1000)->Threads(1);
     if (!Subject::scans) {

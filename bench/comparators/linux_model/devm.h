@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// A model of how Linux 6.12 does devm: the same data layout and the same algorithm, written anew, in user space.
+// A model of how Linux 6.12 does devm: the same data layout and the same algorithm, written anew, in user
+// space.
 //
 // It exists as the peer that design.md calls "Linux". One malloc per resource with a 40-byte header in front,
 // a doubly linked list under a spinlock, removal by a scan from the newest, release by moving everything to

@@ -3,9 +3,9 @@
 // A model of how Linux 6.12 does drmm, the copy of devres inside DRM: its own list, newest first, with a
 // header of the same 40 bytes; an action's function stands in the header, its data in the payload.
 //
-// Removal scans; release_action scans from the oldest, as the original does. Releasing everything walks the list
-// without the lock: in the original nobody else can hold the device by then.
-// Left out, in Linux's favour: interrupts off, debug prints, the copy of the name.
+// Removal scans; release_action scans from the oldest, as the original does. Releasing everything walks the
+// list without the lock: in the original nobody else can hold the device by then. Left out, in Linux's
+// favour: interrupts off, debug prints, the copy of the name.
 #pragma once
 
 #include "comparators/linux_model/list.h"
