@@ -259,7 +259,7 @@ TEST_F(VisibilityTest, FailedRegisterLetsNobodyStayInside) // M5
         EXPECT_EQ(0, drm_ioctl(opened_meanwhile, scripted_driver::guarded, nullptr));
     });
     std::thread opener([&] {
-        while (!drm_dev_is_unplugged(drm)) // closed while it is rolled back
+        while (drm_dev_guard(drm)) // shut while it is taken back
             std::this_thread::yield();
         linger();
         EXPECT_FALSE(drm_dev_guard(drm));

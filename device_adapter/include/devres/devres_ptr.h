@@ -26,19 +26,25 @@ namespace devres {
 
 namespace detail {
 
+struct container_block;
+
+// What differs between containers of different types.
+struct container_ops {
+    const char* name;                                 // of T, for messages
+    void (*destroy)(container_block* block) noexcept; // destroys the T
+    void (*free)(container_block* block) noexcept;    // deletes the block
+};
+
 // One container, apart from its type. The last handle frees it if its T is gone, which is the last that the device's
 // list does to it; else the binding, when it ends. So what unbind does to each costs no locked instruction.
 struct container_block : devres_node, binding_leftover {
-    using destroy_fn = void (*)(container_block*) noexcept; // the T
-    using free_fn = void (*)(container_block*) noexcept;    // the block
-
-    container_block(binding* owner, destroy_fn destroy, free_fn free) noexcept;
+    container_block(binding* owner, const container_ops* ops) noexcept;
     ~container_block();
     container_block(const container_block&) = delete;
     container_block& operator=(const container_block&) = delete;
 
     // Attaches to the binding's device. Returns: 0 or -ENODEV if the binding is closed.
-    int attach(const bound_device& dev, const char* name) noexcept;
+    int attach(const bound_device& dev) noexcept;
     // Early end, waiting or not. Returns: true if this call destroyed the T.
     bool revoke(source_place where) noexcept;
     bool revoke_nowait() noexcept;
@@ -46,8 +52,7 @@ struct container_block : devres_node, binding_leftover {
     void drop() noexcept;
 
     binding* const owner;
-    const destroy_fn destroy;
-    const free_fn free;
+    const container_ops* const ops;
     revocable_state state;
     std::atomic<int> handles{1};
 
@@ -55,6 +60,7 @@ private:
     static void release(devres_head* head, devres_node* node);
     void destroy_object() noexcept;
     bool end_early() noexcept;
+    bool warn_if_inside_here(source_place where) noexcept;
 
     std::atomic<const void*> ended_early_by{nullptr}; // the thread that claimed it before unbind did
 };
@@ -62,7 +68,7 @@ private:
 template <class T>
 struct typed_container : container_block {
     template <class... Args>
-    explicit typed_container(binding* of, Args&&... args) : container_block(of, &destroy_typed, &free_typed)
+    explicit typed_container(binding* of, Args&&... args) : container_block(of, &typed_ops)
     {
         construct_at<T>(&object, std::forward<Args>(args)...);
     }
@@ -74,6 +80,7 @@ struct typed_container : container_block {
         std::destroy_at(std::addressof(static_cast<typed_container*>(b)->object));
     }
     static void free_typed(container_block* b) noexcept { delete static_cast<typed_container*>(b); }
+    static constexpr container_ops typed_ops{type_name<T>, &destroy_typed, &free_typed};
 
     union {
         T object;
@@ -119,7 +126,7 @@ public:
             return -ENOMEM;
         devres_ptr made;
         made.block_ = block;
-        const int err = block->attach(dev, detail::type_name<T>);
+        const int err = block->attach(dev);
         if (!err)
             *out = std::move(made);
         return err;
@@ -155,7 +162,7 @@ public:
 
     // Ends the T now: unlinked from the device, waited for readers of this T, destroyed.
     // Returns: true for the one caller who did it; else false, when T is gone (at once inside a release callback).
-    //          From inside a guard of the same T: WARN and false, nothing changed (V5).
+    //          From inside a guard of the same T: WARN naming device, T and both places, and false; nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
         return block_ && block_->revoke({file, line});
