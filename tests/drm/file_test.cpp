@@ -2,6 +2,7 @@
 //
 // M5, M7: open files, ioctls, mappings and blocked file operations.
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <thread>
 #include <vector>
@@ -156,6 +157,33 @@ TEST_F(DrmFileTest, UnplugTakesEachOpenFilesMappingsAwayOnce) // M5
     EXPECT_NE(unmapped[0], unmapped[1]);
     for (drm_file* file : unmapped)
         EXPECT_NE(closed, file);
+}
+
+// Looking at all files for each of them would take about a minute.
+TEST_F(DrmFileTest, UnplugLooksAtEachOpenFileOnce) // M5
+{
+    std::vector<drm_file*> files(200'000);
+    for (drm_file*& file : files)
+        ASSERT_EQ(0, drm_open(drm, &file));
+    int unmapped = 0;
+    driver.on.unmap = [&](drm_device*, drm_file*) { ++unmapped; };
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+    EXPECT_EQ(200'000, unmapped);
+    for (drm_file* file : files)
+        drm_close(file);
+}
+
+TEST_F(DrmFileTest, CloseOfAFileThatIsNotBeingUnmappedDoesNotWait) // M5, M7
+{
+    client other(drm);
+    client c(drm); // newer, so it comes first
+    driver.on.unmap = [&](drm_device*, drm_file* file) {
+        if (file == c.file())
+            std::thread([&] { other.close(); }).join(); // or never
+    };
+    EXPECT_EQ(0, drm_dev_unplug(drm));
 }
 
 TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFile) // M5, M7
