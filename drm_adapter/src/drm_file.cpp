@@ -3,7 +3,8 @@
 // Open files: what keeps a drm_device alive when its hardware has gone.
 //
 // A file is on one of two lists of its drm_device: `files_`, until unplug has been through it, then `unmapped_files_`. So
-// unplug takes each file once from the front of `files_`, and what it costs is linear in the files.
+// unplug takes each file once from the front of `files_`, and what it costs is linear in the files; constant if the driver
+// has no `unmap`.
 //
 // `hook_` names the thread that runs the driver's open or unmap with the file, without a lock. Nobody else frees the file
 // meanwhile: a drm_close on another thread waits for the hook; one inside the hook is finished by whoever called the hook.
@@ -59,6 +60,8 @@ drm_file* drm_core::begin_unmap(drm_device* drm) noexcept
 {
     const scoped_lock held(drm->files_lock_);
     drm->files_unmapped_ = true;
+    if (!drm->driver->unmap)
+        return nullptr;
     while (drm_file* file = drm->files_) {
         is_of(drm, file);
         unlink_locked(file);
@@ -82,8 +85,7 @@ drm_file::closing drm_core::end_hook_locked(drm_file* file) noexcept
 void drm_core::unmap_files(drm_device* drm) noexcept
 {
     while (drm_file* file = begin_unmap(drm)) {
-        if (drm->driver->unmap)
-            drm->driver->unmap(drm, file);
+        drm->driver->unmap(drm, file);
         auto closed = drm_file::closing::no;
         {
             const scoped_lock held(file->drm->files_lock_);
@@ -156,7 +158,7 @@ int drm_open(drm_device* drm, drm_file** out) noexcept
         const scoped_lock held(file->drm->files_lock_);
         closed = drm_core::end_hook_locked(file);
         file->ready_ = !err;
-        unmap_now = closed == closing::no && !err && file->drm->files_unmapped_;
+        unmap_now = closed == closing::no && !err && file->drm->files_unmapped_ && drm->driver->unmap;
         if (closed == closing::no && (err || unmap_now))
             drm_core::unlink_locked(file);
         if (unmap_now) {
@@ -165,8 +167,7 @@ int drm_open(drm_device* drm, drm_file** out) noexcept
         }
     }
     if (unmap_now) {
-        if (drm->driver->unmap)
-            drm->driver->unmap(drm, file);
+        drm->driver->unmap(drm, file);
         const scoped_lock held(file->drm->files_lock_);
         closed = drm_core::end_hook_locked(file);
     }
