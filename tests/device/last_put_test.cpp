@@ -82,6 +82,17 @@ TEST_F(LastPutTest, BindUnbindAndDeleteInsideAReleaseCallbackGiveEDEADLK) // D1
     EXPECT_EQ((events{"release"}), log.take());
 }
 
+// What a callback waits for is refused as well, or the last put would wait for itself.
+TEST_F(LastPutTest, DeleteOnAnotherThreadThatAReleaseCallbackWaitsForGivesEDEADLK) // D1
+{
+    heap_device* dev = heap_device::make();
+    ASSERT_EQ(0, devm_add_action(dev, [dev] {
+                  std::thread([dev] { EXPECT_EQ(-EDEADLK, device_del(dev)); }).join(); // or never
+              }));
+    put_device(dev);
+    EXPECT_EQ(1u, warns.take().size());
+}
+
 TEST_F(LastPutTest, ParentIsPutAfterTheChildsRelease) // D1
 {
     heap_device* parent = heap_device::make("parent");

@@ -186,6 +186,27 @@ TEST_F(DrmFileTest, CloseOfAFileThatIsNotBeingUnmappedDoesNotWait) // M5, M7
     EXPECT_EQ(0, drm_dev_unplug(drm));
 }
 
+TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFileAndNotForThatOfTheNext) // M5, M7
+{
+    client next(drm);
+    client c(drm); // newer, so it comes first
+    doorway unmapping;
+    std::thread closer([&] {
+        unmapping.pass();
+        c.close();
+    });
+    bool first = true;
+    driver.on.unmap = [&](drm_device*, drm_file*) {
+        if (std::exchange(first, false)) {
+            unmapping.open();
+            linger();
+        } else {
+            closer.join(); // or never
+        }
+    };
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+}
+
 TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFile) // M5, M7
 {
     client c(drm);

@@ -327,6 +327,21 @@ TEST_F(OwnCloseTest, UnplugInTheOpenHookUnmapsThatFileOnceWhenItIsOpen) // M5
     drm_close(file);
 }
 
+TEST_F(OwnCloseTest, UnplugInTheOpenHookLeavesTheListOfFilesSound) // M5
+{
+    drm_file* files[3] = {};
+    ASSERT_EQ(0, drm_open(drm, &files[0]));
+    ASSERT_EQ(0, drm_open(drm, &files[1]));
+    driver.on.unmap = [this](drm_device*, drm_file*) { log.add("unmap"); };
+    driver.on.open = [](drm_device* d, drm_file*) { return drm_dev_unplug(d); };
+    ASSERT_EQ(0, drm_open(drm, &files[2]));
+    EXPECT_EQ((events{"unmap", "unmap", "unmap"}), log.take());
+    drm_close(files[2]);
+    drm_close(files[1]);
+    drm_close(files[0]);
+    EXPECT_EQ((events{"postclose", "postclose", "postclose"}), log.take());
+}
+
 TEST_F(OwnCloseTest, FileThatTheLateUnmapHookClosesIsNotHandedOut) // M5, M7
 {
     driver.on.open = [](drm_device* d, drm_file*) { return drm_dev_unplug(d); };

@@ -8,6 +8,7 @@
 #include <gtest/gtest.h>
 
 #include <devres/drm_managed.h>
+#include <devres/drm_registration.h>
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
@@ -202,6 +203,20 @@ TEST_F(RollbackTest, WhoHasWaitedForAnEventSinceBeforeTheRegisterGoesOnWaiting) 
     sleeper.join();
 }
 
+TEST_F(RegisterTest, FailureWakesWhoHasSleptInsideTheSectionSinceBeforeTheRegister) // M5
+{
+    ASSERT_EQ(0, drm_dev_register(drm));
+    client old(drm);
+    drm_dev_unregister(drm);
+    doorway asleep;
+    driver.on.guarded = sleep_inside(asleep);
+    driver.on.load = [](drm_device*, unsigned long) { return -EIO; };
+    std::thread user([&] { EXPECT_EQ(-ENODEV, old.ioctl(scripted_driver::guarded)); });
+    asleep.pass();
+    EXPECT_EQ(-EIO, drm_dev_register(drm)); // or never
+    user.join();
+}
+
 TEST_F(RollbackTest, UnplugMeanwhileWins) // M5
 {
     std::thread unplugger;
@@ -276,6 +291,39 @@ TEST_F(RegisterTest, LoadMayDropTheReferenceThatRegisterWasCalledWith) // C14, M
     };
     EXPECT_EQ(-EIO, drm_dev_register(d));
     EXPECT_EQ(1, released);
+}
+
+TEST_F(RegisterTest, UnmapMayDropTheReferenceThatUnplugWasCalledWith) // C14, M1
+{
+    drm_device* d = drm_dev_alloc(&driver, &parent);
+    int released = 0;
+    driver.on.release = [&](drm_device*) { ++released; };
+    ASSERT_EQ(0, drm_dev_register(d));
+    drm_file* file = nullptr;
+    ASSERT_EQ(0, drm_open(d, &file));
+    driver.on.unmap = [&](drm_device* dropped, drm_file* own) {
+        drm_close(own);
+        drm_dev_put(dropped);
+        EXPECT_EQ(0, released);
+    };
+    EXPECT_EQ(0, drm_dev_unplug(d));
+    EXPECT_EQ(1, released);
+}
+
+// Unbind has closed it, but its registration, which unplugs it, has not been released yet.
+TEST_F(RegisterTest, RegisterAfterTheCloseOfTheBindingThatOwnsItIsENODEV) // M5, D3 (2)
+{
+    int asked = 0;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        return devm_add_action(static_cast<device*>(b), [&] {
+            ++asked;
+            drm_dev_unregister(drm);
+            EXPECT_EQ(-ENODEV, drm_dev_register(drm));
+        });
+    }));
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ(1, asked);
 }
 
 // --- Unplug and those who sleep ------------------------------------------------------------------------------------
