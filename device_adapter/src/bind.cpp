@@ -12,9 +12,10 @@
 namespace devres {
 namespace detail {
 
-// --- The section (D6) ----------------------------------------------------------------------------------------------
+// --- The section (D6) -------------------------------------------------------------------------------------
 
-// Requires: would_deadlock() has said no. Keeps the device, since what runs inside may drop the last other reference.
+// Requires: would_deadlock() has said no. Keeps the device, since what runs inside may drop the last other
+// reference.
 class DEVRES_SCOPED_CAPABILITY device_core::bind_section {
 public:
     explicit bind_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_)
@@ -60,7 +61,7 @@ bool device_core::is_inside(device* dev, const char* function, source_place wher
     return inside;
 }
 
-// --- The binding of a device ----------------------------------------------------------------------------------------
+// --- The binding of a device ------------------------------------------------------------------------------
 
 binding* device_core::get_binding(device* dev) noexcept
 {
@@ -70,8 +71,8 @@ binding* device_core::get_binding(device* dev) noexcept
     return dev->binding_;
 }
 
-// Inside the bind section nobody else changes it; an action with a proof is released by the unbind of its binding, or by
-// a thread that this unbind waits for (C15).
+// Inside the bind section nobody else changes it; an action with a proof is released by the unbind of its
+// binding, or by a thread that this unbind waits for (C15).
 binding* device_core::peek_binding(device* dev) noexcept
 {
     const scoped_lock held(dev->binding_lock_);
@@ -91,7 +92,7 @@ device_core::proof::proof(devres_head* head) noexcept : dev_(device_of(head), pe
 {
 }
 
-// --- Unbind --------------------------------------------------------------------------------------------------------
+// --- Unbind -----------------------------------------------------------------------------------------------
 
 void device_core::unbind(device* dev, const char* function) noexcept
 {

@@ -9,7 +9,7 @@
 
 namespace devres::detail {
 
-// --- Members by identity -------------------------------------------------------------------------------------------
+// --- Members by identity ----------------------------------------------------------------------------------
 
 member_table::~member_table()
 {
@@ -81,7 +81,7 @@ binding_member** member_table::rehash(binding_member** buckets, std::size_t size
     return old == first_ ? nullptr : old;
 }
 
-// --- The binding ---------------------------------------------------------------------------------------------------
+// --- The binding ------------------------------------------------------------------------------------------
 
 void binding::put() noexcept
 {

@@ -51,7 +51,7 @@ device* device_create(const char* name, device* parent) noexcept
     return dev;
 }
 
-// --- Registration --------------------------------------------------------------------------------------------------
+// --- Registration -----------------------------------------------------------------------------------------
 
 void device_initialize(device*) noexcept {}
 
@@ -83,7 +83,7 @@ int device_unregister(device* dev, const char* file, int line) noexcept
     return err;
 }
 
-// --- References ----------------------------------------------------------------------------------------------------
+// --- References -------------------------------------------------------------------------------------------
 
 device* get_device(device* dev) noexcept
 {
@@ -106,7 +106,7 @@ void put_device(device* dev) noexcept
     put_device(parent);
 }
 
-// --- What it says --------------------------------------------------------------------------------------------------
+// --- What it says -----------------------------------------------------------------------------------------
 
 const char* dev_name(const device* dev) noexcept
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
-// Containers: who destroys the T. Whoever takes the node off the device's list, as with any other resource: a pass (unbind,
-// or a group), or somebody who ends it early. The latter first claims `state`, which keeps others who would do the same
-// waiting, waits for readers of this T, and then releases the node on its own thread, as a claim that unbind waits for. If
-// a pass was faster, it has lost.
+// Containers: who destroys the T. Whoever takes the node off the device's list, as with any other resource: a
+// pass (unbind, or a group), or somebody who ends it early. The latter first claims `state`, which keeps
+// others who would do the same waiting, waits for readers of this T, and then releases the node on its own
+// thread, as a claim that unbind waits for. If a pass was faster, it has lost.
 
 #include <devres/devres_ptr.h>
 
@@ -126,7 +126,8 @@ bool container_block::revoke_nowait() noexcept
 void container_block::drop() noexcept
 {
     revoke_nowait();
-    // Not gone: it is still on the list, or a pass is at it. Nobody but the binding can tell when that will be over.
+    // Not gone: it is still on the list, or a pass is at it. Nobody but the binding can tell when that will
+    // be over.
     if (state.is_gone() || !owner->keep_until_end(this))
         ops->free(this);
 }

@@ -385,8 +385,8 @@ bool warn_if_inside(const char* function, devres_head* owner, const reader_set& 
     if (!entered.file)
         return false;
     if (where.file)
-        warn(function, owner, "called at %s:%d from inside a guard that this thread took at %s:%d", where.file,
-             where.line, entered.file, entered.line);
+        warn(function, owner, "called at %s:%d from inside a guard that this thread took at %s:%d",
+             where.file, where.line, entered.file, entered.line);
     else
         warn(function, owner, "called from inside a guard that this thread took at %s:%d", entered.file,
              entered.line);

@@ -2,12 +2,13 @@
 //
 // Open files: what keeps a drm_device alive when its hardware has gone.
 //
-// A file is on one of two lists of its drm_device: `files_`, until unplug has been through it, then `unmapped_files_`. So
-// unplug takes each file once from the front of `files_`, and what it costs is linear in the files; constant if the driver
-// has no `unmap`.
+// A file is on one of two lists of its drm_device: `files_`, until unplug has been through it, then
+// `unmapped_files_`. So unplug takes each file once from the front of `files_`, and what it costs is linear
+// in the files; constant if the driver has no `unmap`.
 //
-// `hook_` names the thread that runs the driver's open or unmap with the file, without a lock. Nobody else frees the file
-// meanwhile: a drm_close on another thread waits for the hook; one inside the hook is finished by whoever called the hook.
+// `hook_` names the thread that runs the driver's open or unmap with the file, without a lock. Nobody else
+// frees the file meanwhile: a drm_close on another thread waits for the hook; one inside the hook is finished
+// by whoever called the hook.
 
 #include <cerrno>
 #include <new>
@@ -19,7 +20,7 @@
 namespace devres {
 namespace detail {
 
-// --- The lists -----------------------------------------------------------------------------------------------------
+// --- The lists --------------------------------------------------------------------------------------------
 
 void drm_core::link_locked(drm_file* file, drm_file** list) noexcept
 {
@@ -53,9 +54,10 @@ void drm_core::kill_files_locked(drm_device* drm) noexcept
     }
 }
 
-// --- Unmapping -----------------------------------------------------------------------------------------------------
+// --- Unmapping --------------------------------------------------------------------------------------------
 
-// One file after the other to unmap, or null. One that is still in the driver's open is left to the thread that opens it.
+// One file after the other to unmap, or null. One that is still in the driver's open is left to the thread
+// that opens it.
 drm_file* drm_core::begin_unmap(drm_device* drm) noexcept
 {
     const scoped_lock held(drm->files_lock_);
@@ -96,7 +98,7 @@ void drm_core::unmap_files(drm_device* drm) noexcept
     }
 }
 
-// --- Closing -------------------------------------------------------------------------------------------------------
+// --- Closing ----------------------------------------------------------------------------------------------
 
 void drm_core::finish_close(drm_file* file) noexcept
 {
@@ -107,7 +109,7 @@ void drm_core::finish_close(drm_file* file) noexcept
     drm_dev_put(drm);
 }
 
-// --- Entering ------------------------------------------------------------------------------------------------------
+// --- Entering ---------------------------------------------------------------------------------------------
 
 drm_dev_guard drm_core::enter(drm_file* file, source_place where) noexcept
 {
@@ -117,8 +119,8 @@ drm_dev_guard drm_core::enter(drm_file* file, source_place where) noexcept
         drm_dev_guard inside(drm, where.file, where.line);
         if (inside || drm->gate_.is_closed() || file->dead_.load(std::memory_order_acquire))
             return inside;
-        // Shut, because a register failed, which is nothing to a file from before. Whoever is inside cannot wait for the
-        // section to open again, and need not: the register waits for it anyway.
+        // Shut, because a register failed, which is nothing to a file from before. Whoever is inside cannot
+        // wait for the section to open again, and need not: the register waits for it anyway.
         if (inside_at(reader_set(drm->gate_)).file)
             return {drm, detail::enter(drm->gate_.id(), 0, where)};
         sleep(drm, seen);

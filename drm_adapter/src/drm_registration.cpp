@@ -37,9 +37,9 @@ int drm_registration::create(drm_device* drm, drm_registration* out, unsigned lo
 
 namespace {
 
-// A registration on the parent's list: unbind closes its drm_device together with everything else of the binding.
-// It goes on the list when register has returned. So nobody releases it while `load` runs, and what `load` attached to
-// the parent is released after the unplug.
+// A registration on the parent's list: unbind closes its drm_device together with everything else of the
+// binding. It goes on the list when register has returned. So nobody releases it while `load` runs, and what
+// `load` attached to the parent is released after the unplug.
 class owned_registration : public devres_node, public detail::binding_member {
 public:
     owned_registration(detail::binding* binding, drm_device* drm) noexcept

@@ -2,8 +2,8 @@
 //
 // Register, unregister and unplug (M5), and who sleeps until one of them has done something.
 //
-// The section of a drm_device is its gate. Unplug, and an unbind that owns the registration, close it for good. A
-// register whose `load` failed shuts it until everybody inside has left, then opens it again.
+// The section of a drm_device is its gate. Unplug, and an unbind that owns the registration, close it for
+// good. A register whose `load` failed shuts it until everybody inside has left, then opens it again.
 
 #include <cerrno>
 #include <climits>
@@ -32,7 +32,7 @@ private:
 
 } // namespace
 
-// --- Sleeping ------------------------------------------------------------------------------------------------------
+// --- Sleeping ---------------------------------------------------------------------------------------------
 
 void drm_core::sleep(drm_device* drm, std::uint32_t seen) noexcept
 {
@@ -51,12 +51,12 @@ bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
         return false;
     if (drm->gate_.is_closed())
         return true;
-    // Shut: the register that failed waits for whoever is inside. Who has waited since before that register is served
-    // again when the section has been opened.
+    // Shut: the register that failed waits for whoever is inside. Who has waited since before that register
+    // is served again when the section has been opened.
     return inside_at(reader_set(drm->gate_)).file || registrations(drm) == began;
 }
 
-// --- Unplug --------------------------------------------------------------------------------------------------------
+// --- Unplug -----------------------------------------------------------------------------------------------
 
 int drm_core::unplug(drm_device* drm, const char* function, source_place where) noexcept
 {
@@ -104,7 +104,7 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
 using detail::drm_core;
 using detail::scoped_lock;
 
-// --- Register ------------------------------------------------------------------------------------------------------
+// --- Register ---------------------------------------------------------------------------------------------
 
 int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
 {

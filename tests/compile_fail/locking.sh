@@ -3,9 +3,9 @@
 #
 # usage: locking.sh <source root> <clang++> [flag]...
 #
-# Proves that the thread-safety annotations of the adapters bite. Each case is a copy of one source with one locking
-# mistake, made by sed, and what the compiler must answer (an extended regular expression). The copy without the mistake is
-# the positive control.
+# Proves that the thread-safety annotations of the adapters bite. Each case is a copy of one source with one
+# locking mistake, made by sed, and what the compiler must answer (an extended regular expression). The copy
+# without the mistake is the positive control.
 set -euo pipefail
 
 root=$1

@@ -181,7 +181,7 @@ TEST_F(UnbindFromInsideTest, ReleaseCallbackOfAnotherDeviceMayUnbind) // C15
     EXPECT_EQ(nullptr, dev_driver(&dev));
 }
 
-// --- Several threads ------------------------------------------------------------------------------------------
+// --- Several threads --------------------------------------------------------------------------------------
 
 class BindThreadsTest : public testing::Test {
 protected:

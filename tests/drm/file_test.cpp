@@ -199,7 +199,7 @@ TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFileAndNotForThatOfTheNext) // M5,
     driver.on.unmap = [&](drm_device*, drm_file*) {
         if (std::exchange(first, false)) {
             unmapping.open();
-            linger();
+            await_sleepers(1);
         } else {
             closer.join(); // or never
         }
@@ -214,7 +214,7 @@ TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFile) // M5, M7
     std::atomic<bool> unmapped{false};
     driver.on.unmap = [&](drm_device*, drm_file*) {
         unmapping.open();
-        linger();
+        await_sleepers(1);
         unmapped = true;
     };
     driver.on.postclose = [&](drm_device*, drm_file*) { EXPECT_TRUE(unmapped); };
@@ -240,7 +240,7 @@ TEST_F(DrmFileTest, ParentsUnbindUnplugsThroughTheDriversRemove) // M5, D3 (1), 
     EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain));
 }
 
-// --- Blocked operations (M5) --------------------------------------------------------------------------------------
+// --- Blocked operations (M5) ------------------------------------------------------------------------------
 
 TEST_F(DrmFileTest, WaitEventEndsWhenItsConditionHolds) // M5
 {
@@ -270,14 +270,14 @@ TEST_F(DrmFileTest, UnplugWakesBlockedOperations) // M5
         sleepers.emplace_back([&] { EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain)); });
     while (asleep != 3)
         std::this_thread::yield();
-    linger();
+    await_sleepers(3);
     EXPECT_EQ(0, drm_dev_unplug(drm));
     for (std::thread& sleeper : sleepers)
         sleeper.join();
     EXPECT_EQ(-ENODEV, drm_wait_event(drm, [] { return true; }));
 }
 
-// --- Races --------------------------------------------------------------------------------------------------------
+// --- Races ------------------------------------------------------------------------------------------------
 
 TEST_F(DrmFileTest, OpenAndCloseRacingUnplug) // M5, M7
 {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What a driver's hooks may call: every public function from every hook, each with its documented result, and none hangs.
+// What a driver's hooks may call: every public function from every hook, each with its documented result, and
+// none hangs.
 //
 // Rules: D1, D3 (0), D5, D6, C15, M1, M2, M5, M7, V5.
 #include <string>
@@ -244,7 +245,7 @@ std::vector<parameters> every_case()
 
 INSTANTIATE_TEST_SUITE_P(EveryHook, HookTest, testing::ValuesIn(every_case()), name_of);
 
-// --- A file that its own hook closes (M7) --------------------------------------------------------------------------
+// --- A file that its own hook closes (M7) -----------------------------------------------------------------
 
 class OwnCloseTest : public testing::Test {
 protected:
@@ -364,7 +365,7 @@ TEST_F(OwnCloseTest, OpenThatTheDriverRefusesAfterUnplugIsNotUnmapped) // M5
     EXPECT_EQ(-EACCES, drm_open(drm, &file));
 }
 
-// --- The last put (M2) ---------------------------------------------------------------------------------------------
+// --- The last put (M2) ------------------------------------------------------------------------------------
 
 TEST(DrmLastPutTest, GetAndPutInReleaseCallbacksDoNotEndItTwice) // D1, M2
 {

@@ -174,6 +174,7 @@ TEST_F(RollbackTest, DeviceIsNotUnpluggedAndFilesFromBeforeGoOn) // M5
         EXPECT_EQ(-ENODEV, drm_open(drm, &none));
         waiter = std::thread(
             [&] { EXPECT_EQ(12, drm_ioctl(old, scripted_driver::guarded, nullptr)) << "when it is over"; });
+        await_sleepers(1);
     });
     waiter.join();
     EXPECT_TRUE(drm_dev_guard(drm));
@@ -326,7 +327,7 @@ TEST_F(RegisterTest, RegisterAfterTheCloseOfTheBindingThatOwnsItIsENODEV) // M5,
     EXPECT_EQ(1, asked);
 }
 
-// --- Unplug and those who sleep ------------------------------------------------------------------------------------
+// --- Unplug and those who sleep ---------------------------------------------------------------------------
 
 TEST_F(RegisterTest, UnplugWakesWhoWaitsForAnEventInsideTheSection) // M5, M7
 {
@@ -361,7 +362,8 @@ TEST_F(RegisterTest, UnmapComesAfterEverybodyInsideHasLeft) // M5
     user.join();
 }
 
-// A guarded handler is inside a guard that the library took; the message names the ioctl, not a file of the library.
+// A guarded handler is inside a guard that the library took; the message names the ioctl, not a file of the
+// library.
 TEST_F(RegisterTest, SelfRevokeFromAGuardedHandlerNamesTheIoctl) // V5, section 7
 {
     ASSERT_EQ(0, drm_dev_register(drm));

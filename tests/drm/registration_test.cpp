@@ -145,7 +145,7 @@ TEST_F(RegistrationTest, DestructorInsideTheSectionWarnsAndLeavesItVisible) // X
     drm_dev_put(drm);
 }
 
-// --- Owned by the parent (X2) --------------------------------------------------------------------------------------
+// --- Owned by the parent (X2) -----------------------------------------------------------------------------
 
 TEST_F(RegistrationTest, OwnedRegistrationIsUnpluggedAtUnbindAtItsPlaceInTheOrder) // X2, D3
 {
@@ -304,7 +304,8 @@ TEST_F(RegistrationTest, UnbindWithAnOwnedRegistrationAndNoContainerWaitsForItsR
     reader.join();
 }
 
-// `remove` wakes the sleeper, whose condition does not hold yet, so it sleeps again. The close is what it waits for.
+// `remove` wakes the sleeper, whose condition does not hold yet, so it sleeps again. The close is what it
+// waits for.
 TEST_F(RegistrationTest, UnbindWakesWhoSleepsInsideTheSectionAfterTheClose) // D3 (1), (2)
 {
     drm_device* drm = nullptr;

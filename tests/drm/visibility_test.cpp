@@ -31,7 +31,7 @@ protected:
     drm_device* drm = nullptr;
 };
 
-// --- The section (M6) ------------------------------------------------------------------------------------------
+// --- The section (M6) -------------------------------------------------------------------------------------
 
 TEST_F(VisibilityTest, EnterSucceedsBeforeRegisterNestsAndFailsAfterUnplug) // M6
 {
@@ -184,7 +184,7 @@ TEST_F(VisibilityTest, UnplugIsIdempotentAndTheSecondWaitsForTheFirst) // M5
     EXPECT_EQ(1, unmapped);
 }
 
-// --- Register and unregister (M5) --------------------------------------------------------------------------------
+// --- Register and unregister (M5) -------------------------------------------------------------------------
 
 TEST_F(VisibilityTest, OpenNeedsARegisteredDevice) // M5
 {

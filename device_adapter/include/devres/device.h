@@ -32,8 +32,9 @@ class binding;
 struct device_core;
 } // namespace detail
 
-// What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake or
-// cancel readers that wait for something, since unbind waits for them afterwards; until then they may come back.
+// What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake
+// or cancel readers that wait for something, since unbind waits for them afterwards; until then they may come
+// back.
 struct device_driver {
     const char* name;
     int (*probe)(const bound_device& dev);
@@ -45,7 +46,8 @@ struct device {
     // its creator's. `release` runs at the last put (null: nothing). `upstream`: see devres_head.
     explicit device(const char* name, device* parent = nullptr, void (*release)(device* dev) = nullptr,
                     std::pmr::memory_resource* upstream = nullptr);
-    // Unregisters if need be and drops the creator's reference if it was not put. Others still held: BUG (D1).
+    // Unregisters if need be and drops the creator's reference if it was not put. Others still held: BUG
+    // (D1).
     ~device();
     device(const device&) = delete;
     device& operator=(const device&) = delete;
@@ -126,8 +128,8 @@ void put_device(device* dev) noexcept;
 
 // Binds: calls probe, with a new binding (D2).
 // Returns:  0; -ENODEV not registered; -EBUSY bound already or resources present (WARN); probe's error, after
-//           everything that probe attached has been released and the device is as before; -EDEADLK from inside
-//           bind or unbind of this device.
+//           everything that probe attached has been released and the device is as before; -EDEADLK from
+//           inside bind or unbind of this device.
 // Blocking: waits for a bind or unbind under way.
 [[nodiscard]] int device_driver_attach(const device_driver* driver, device* dev) noexcept;
 

@@ -3,13 +3,13 @@
 // devres_ptr<T>: a device resource that is taken away at unbind, whoever still holds a handle.
 //
 // After Rust-for-Linux's Devres<T>. create() makes the T and attaches it to the binding; try_access() gives a
-// guard or nothing; at unbind all containers of the binding are closed with one wait and each T is destroyed at
-// its own place in the order. Handles are shared (copies refer to the same T) and may outlive everything.
+// guard or nothing; at unbind all containers of the binding are closed with one wait and each T is destroyed
+// at its own place in the order. Handles are shared (copies refer to the same T) and may outlive everything.
 //
-// Thread safety: distinct handles any thread at any time; one handle as a shared_ptr (concurrent const calls are
-// fine). Guards: see revocable.h.
-// Cost: try_access about a nanosecond, nothing shared is written. create one malloc and one attach. revoke one
-// process-wide barrier and the wait for readers of this T alone.
+// Thread safety: distinct handles any thread at any time; one handle as a shared_ptr (concurrent const calls
+// are fine). Guards: see revocable.h.
+// Cost: try_access about a nanosecond, nothing shared is written. create one malloc and one attach. revoke
+// one process-wide barrier and the wait for readers of this T alone.
 #pragma once
 
 #include <cerrno>
@@ -35,8 +35,9 @@ struct container_ops {
     void (*free)(container_block* block) noexcept;    // deletes the block
 };
 
-// One container, apart from its type. The last handle frees it if its T is gone, which is the last that the device's
-// list does to it; else the binding, when it ends. So what unbind does to each costs no locked instruction.
+// One container, apart from its type. The last handle frees it if its T is gone, which is the last that the
+// device's list does to it; else the binding, when it ends. So what unbind does to each costs no locked
+// instruction.
 struct container_block : devres_node, binding_leftover {
     container_block(binding* owner, const container_ops* ops) noexcept;
     ~container_block();
@@ -106,8 +107,8 @@ public:
         std::swap(block_, other.block_);
         return *this;
     }
-    // The last handle of a T ends it early: its place on the device's list is given up and T destroyed, unless
-    // somebody is inside (then at unbind). Never waits for readers (V1, V8).
+    // The last handle of a T ends it early: its place on the device's list is given up and T destroyed,
+    // unless somebody is inside (then at unbind). Never waits for readers (V1, V8).
     ~devres_ptr()
     {
         if (block_ && block_->handles.fetch_sub(1, std::memory_order_acq_rel) == 1)
@@ -116,7 +117,8 @@ public:
 
     // Makes a T from `args` and attaches it to the binding.
     // Returns:  0; -ENOMEM; -ENODEV if the binding is closed (V4). `*out` is changed only on success.
-    // A constructor that throws leaves nothing behind. Without exceptions do what may fail first, and move the result in.
+    // A constructor that throws leaves nothing behind. Without exceptions do what may fail first, and move
+    // the result in.
     template <class... Args>
     [[nodiscard]] static int create(const bound_device& dev, devres_ptr* out, Args&&... args)
     {
@@ -151,8 +153,8 @@ public:
         return detail::access_with(try_access(file, line), std::forward<F>(f));
     }
 
-    // With the proof of the same binding: the T without a guard and without a store, as long as it lives, also
-    // while unbind releases; else null (V9).
+    // With the proof of the same binding: the T without a guard and without a store, as long as it lives,
+    // also while unbind releases; else null (V9).
     T* access(const bound_device& dev) const noexcept
     {
         if (!block_ || detail::device_core::binding_of(dev) != block_->owner || block_->state.is_gone())
@@ -161,8 +163,9 @@ public:
     }
 
     // Ends the T now: unlinked from the device, waited for readers of this T, destroyed.
-    // Returns: true for the one caller who did it; else false, when T is gone (at once inside a release callback).
-    //          From inside a guard of the same T: WARN naming device, T and both places, and false; nothing changed (V5).
+    // Returns: true for the one caller who did it; else false, when T is gone (at once inside a release
+    //          callback). From inside a guard of the same T: WARN naming device, T and both places, and
+    //          false; nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
         return block_ && block_->revoke({file, line});

@@ -2,8 +2,8 @@
 //
 // struct drm_device: what user space holds open, and what therefore outlives its hardware.
 //
-// A driver derives from it. It is reference counted: the driver's reference goes at unbind, each open file holds
-// one, and the last put releases the managed resources, destroys the object and frees it.
+// A driver derives from it. It is reference counted: the driver's reference goes at unbind, each open file
+// holds one, and the last put releases the managed resources, destroys the object and frees it.
 //
 // Thread safety: every function may be called by any thread at any time while the caller holds a reference
 // (an open file is one). Callbacks run without a lock of the library.
@@ -42,9 +42,9 @@ namespace detail {
 struct drm_core;
 }
 
-// One entry of a driver's table; the command is its index. Set one of the two handlers: `func` is called after a
-// look whether the device is there, and may sleep for long; `guarded` runs inside the enter/exit section, so
-// that the hardware stays until it returns, and gets the proof.
+// One entry of a driver's table; the command is its index. Set one of the two handlers: `func` is called
+// after a look whether the device is there, and may sleep for long; `guarded` runs inside the enter/exit
+// section, so that the hardware stays until it returns, and gets the proof.
 struct drm_ioctl_desc {
     const char* name =
         nullptr; // in messages it stands for the place where a guarded handler entered the section
@@ -152,8 +152,8 @@ private:
 // Returns:  0; -EINVAL if an argument is null, or (WARN) if it is in use already.
 [[nodiscard]] int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
 
-// Null is fine. The last put: driver->release, the managed resources newest first, the object, its memory, the
-// reference on the parent (M2).
+// Null is fine. The last put: driver->release, the managed resources newest first, the object, its memory,
+// the reference on the parent (M2).
 drm_device* drm_dev_get(drm_device* drm) noexcept;
 void drm_dev_put(drm_device* drm) noexcept;
 
@@ -164,14 +164,14 @@ void drm_dev_put(drm_device* drm) noexcept;
 // --- Visibility --------------------------------------------------------------------------------------------
 
 // Makes it visible to drm_open, then calls the driver's `load`.
-// Returns:  0, also if it was unregistered or unplugged meanwhile, and then it is not visible; -ENODEV if unplugged, or in
-//           its last put; -EBUSY if registered, or while another register has not returned; load's error, after the section was
-//           closed, drm_wait_event woken, everybody inside waited for, files opened meanwhile made dead (older ones are
-//           as they were), and the section opened again.
+// Returns:  0, also if it was unregistered or unplugged meanwhile, and then it is not visible; -ENODEV if
+//           unplugged, or in its last put; -EBUSY if registered, or while another register has not returned;
+//           load's error, after the section was closed, drm_wait_event woken, everybody inside waited for,
+//           files opened meanwhile made dead (older ones are as they were), and the section opened again.
 [[nodiscard]] int drm_dev_register(drm_device* drm, unsigned long flags = 0) noexcept;
 
-// Ends visibility. Open files stay; it is not unplugged. Not registered: no-op. While `load` runs: the register goes on,
-// and the drm_device stays invisible.
+// Ends visibility. Open files stay; it is not unplugged. Not registered: no-op. While `load` runs: the
+// register goes on, and the drm_device stays invisible.
 void drm_dev_unregister(drm_device* drm) noexcept;
 
 // The hardware is gone: closes the section, waits for those inside, ends visibility, wakes blocked file
@@ -188,30 +188,30 @@ bool drm_dev_is_unplugged(const drm_device* drm) noexcept;
 // --- Files -------------------------------------------------------------------------------------------------
 
 // Opens a file, which holds a reference.
-// Returns:  0; -ENODEV not registered, unplugged, or closed by a hook of the driver meanwhile; -ENOMEM; the driver's error.
-//           `*file` is set on success only.
+// Returns:  0; -ENODEV not registered, unplugged, or closed by a hook of the driver meanwhile; -ENOMEM; the
+//           driver's error. `*file` is set on success only.
 [[nodiscard]] int drm_open(drm_device* drm, drm_file** file) noexcept;
 
-// Closes it and puts its reference; may be the last. Null is fine. Waits for a hook that another thread is running with
-// this file. Called from inside the file's own open or unmap hook it returns at once, and the file is closed when the hook
-// has returned. Closed already, as in its own postclose: WARN, nothing changes.
+// Closes it and puts its reference; may be the last. Null is fine. Waits for a hook that another thread is
+// running with this file. Called from inside the file's own open or unmap hook it returns at once, and the
+// file is closed when the hook has returned. Closed already, as in its own postclose: WARN, nothing changes.
 void drm_close(drm_file* file) noexcept;
 
 // Calls entry `cmd` of the driver's table.
-// Returns:  what the handler returned; -ENODEV once unplugged, or for a file opened during a register that failed; -EINVAL
-//           for a command the driver does not have.
+// Returns:  what the handler returned; -ENODEV once unplugged, or for a file opened during a register that
+//           failed; -EINVAL for a command the driver does not have.
 // Blocking: a guarded entry waits while a register that failed is taken back.
 long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
 
-// For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a lock that keeps
-// the conditions of one drm_device apart.
-// Returns:  0; -ENODEV once unplugged. While a register that failed is taken back, also -ENODEV for a caller that is inside
-//           the section or has begun to wait since that register began.
+// For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a
+// lock that keeps the conditions of one drm_device apart.
+// Returns:  0; -ENODEV once unplugged. While a register that failed is taken back, also -ENODEV for a caller
+//           that is inside the section or has begun to wait since that register began.
 template <class Condition>
 [[nodiscard]] int drm_wait_event(drm_device* drm, Condition condition);
 void drm_wake_up(drm_device* drm) noexcept;
 
-// --- Managed memory of owners with their own allocation ---------------------------------------------------------
+// --- Managed memory of owners with their own allocation ---------------------------------------------------
 
 // Declared here because the last put calls it; see also drm_managed.h.
 // At the very end calls free(container), which lies around the drm_device (M3).
@@ -220,7 +220,7 @@ void drm_wake_up(drm_device* drm) noexcept;
 [[nodiscard]] int drmm_add_final_kfree(drm_device* drm, void* container, std::size_t size,
                                        void (*free)(void* container)) noexcept;
 
-// --- Implementation of the inline parts ----------------------------------------------------------------------------
+// --- Implementation of the inline parts -------------------------------------------------------------------
 
 namespace detail {
 
@@ -273,8 +273,8 @@ struct drm_core {
     static void link_locked(drm_file* file, drm_file** list) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
     static void unlink_locked(drm_file* file) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
     // The hook has returned; wakes a closer that waits for that.
-    // Returns: `by_hook`: the caller must finish_close() the file, which is off the lists. `asked`: another thread frees
-    //          it as soon as the lock is left.
+    // Returns: `by_hook`: the caller must finish_close() the file, which is off the lists. `asked`: another
+    //          thread frees it as soon as the lock is left.
     static drm_file::closing end_hook_locked(drm_file* file) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
     static void finish_close(drm_file* file) noexcept;
     // Enters the section for a guarded entry of the driver's table.
@@ -328,7 +328,7 @@ int drm_wait_event(drm_device* drm, Condition condition)
     }
 }
 
-// --- The section ---------------------------------------------------------------------------------------------------
+// --- The section ------------------------------------------------------------------------------------------
 
 // Enters the section of this drm_device. Nests, and may sleep inside.
 // Returns:  true, and `*idx` to be given to drm_dev_exit by the same thread; false once unplugged.
@@ -386,11 +386,12 @@ private:
     detail::reader_slot* slot_;
 };
 
-// --- Allocation together with a device --------------------------------------------------------------------------------
+// --- Allocation together with a device --------------------------------------------------------------------
 
 // Makes a T, derived from drm_device, on the heap. Its first reference is dropped when `parent` releases its
 // resources; it is freed at the last put (M4).
-// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is rethrown.
+// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is
+//           rethrown.
 template <class T, class... Args>
 [[nodiscard]] T* devm_drm_dev_alloc(device* parent, const drm_driver* driver, Args&&... args)
 {

@@ -2,8 +2,8 @@
 //
 // A binding: one bind of one device, an identity that is never reused.
 //
-// It outlives the bind for as long as a handle refers to it, closes everything that belongs to the bind in one
-// step, and is what bound_device proves.
+// It outlives the bind for as long as a handle refers to it, closes everything that belongs to the bind in
+// one step, and is what bound_device proves.
 //
 // Thread safety: every function may be called by any thread that holds a reference.
 // Invariants
@@ -21,8 +21,8 @@
 
 namespace devres::detail {
 
-// Something else that ends with the binding, such as a drm_device registered by it. It lives in its owner, who
-// takes it off the binding before it goes.
+// Something else that ends with the binding, such as a drm_device registered by it. It lives in its owner,
+// who takes it off the binding before it goes.
 struct binding_member {
     using notify_fn = void (*)(binding_member* member) noexcept;
 
@@ -82,7 +82,8 @@ private:
     std::size_t count_ = 0;
 };
 
-// Something that the last of its users could not free yet, because the device's list may still be busy with it.
+// Something that the last of its users could not free yet, because the device's list may still be busy with
+// it.
 struct binding_leftover {
     binding_leftover* next = nullptr;
 };
@@ -131,8 +132,8 @@ private:
 
     gate domain_;
     std::atomic<int> references_{1};
-    // Both are only ever set, under lock_ and while the domain is open. So who closes the domain under lock_ sees what was
-    // set before, and a relaxed look without the lock that finds one set needs no more.
+    // Both are only ever set, under lock_ and while the domain is open. So who closes the domain under lock_
+    // sees what was set before, and a relaxed look without the lock that finds one set needs no more.
     std::atomic<bool> has_readers_{false};
     std::atomic<bool> has_members_{false};
     mutable lock lock_;
@@ -164,7 +165,8 @@ struct device_core {
 
     // Unbinds if bound, forgets the device and releases what it has (D4, D5). Returns: 0 or -EDEADLK.
     static int del(device* dev, const char* function, source_place where) noexcept;
-    // True, after a WARN, if the calling thread may not wait for the section: it is in it, or whoever is waits for it.
+    // True, after a WARN, if the calling thread may not wait for the section: it is in it, or whoever is
+    // waits for it.
     static bool would_deadlock(device* dev, const char* function) noexcept;
     // True, after a WARN, if the calling thread is inside what unbind would wait for (D3 (0)).
     static bool is_inside(device* dev, const char* function, source_place where) noexcept;

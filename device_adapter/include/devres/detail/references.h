@@ -2,8 +2,8 @@
 //
 // The reference count of a device and of a drm_device.
 //
-// The last put does not take the count to zero: it keeps a reference of its own until the end is over. So a release
-// callback that gets and puts the ending owner does no harm, and cannot start the end a second time.
+// The last put does not take the count to zero: it keeps a reference of its own until the end is over. So a
+// release callback that gets and puts the ending owner does no harm, and cannot start the end a second time.
 //
 // | state  | count | what may happen to it                                                             |
 // |--------|-------|-----------------------------------------------------------------------------------|
