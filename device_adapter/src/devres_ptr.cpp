@@ -1,20 +1,21 @@
 // SPDX-License-Identifier: MIT
 //
-// Containers: who destroys the T. Whoever takes the node off the device's list, as with any other resource: a pass (unbind,
-// or a group), or somebody who ends it early. The latter first claims `state`, which keeps others who would do the same
-// waiting, waits for readers of this T, and then releases the node on its own thread, as a claim that unbind waits for. If
-// a pass was faster, it has lost.
+// Containers: who destroys the T. Whoever takes the node off the device's list, as with any other resource: a
+// pass (unbind, or a group), or somebody who ends it early. The latter first claims `state`, which keeps
+// others who would do the same waiting, waits for readers of this T, and then releases the node on its own
+// thread, as a claim that unbind waits for. If a pass was faster, it has lost.
 
 #include <devres/devres_ptr.h>
 
 #include <utility>
 
+#include <devres/detail/report.h>
 #include <devres/detail/thread.h>
 
 namespace devres::detail {
 
-container_block::container_block(binding* binding, destroy_fn destroy_it, free_fn free_it) noexcept
-    : owner(binding), destroy(destroy_it), free(free_it)
+container_block::container_block(binding* binding, const container_ops* of_type) noexcept
+    : owner(binding), ops(of_type)
 {
     owner->get();
 }
@@ -28,20 +29,19 @@ void free_leftovers(binding_leftover* kept) noexcept
 {
     while (kept) {
         auto* block = static_cast<container_block*>(std::exchange(kept, kept->next));
-        block->free(block);
+        block->ops->free(block);
     }
 }
 
-int container_block::attach(const bound_device& dev, const char* name) noexcept
+int container_block::attach(const bound_device& dev) noexcept
 {
-    if (!owner->domain().is_open()) {
+    if (!owner->domain().is_open() || !owner->expect_readers()) {
         state.close();
         if (state.claim())
             destroy_object();
         return -ENODEV;
     }
-    owner->expect_readers();
-    devres_node_init(this, &release, name);
+    devres_node_init(this, &release, ops->name);
     devres_node_add(&dev->devres, this);
     return 0;
 }
@@ -50,7 +50,7 @@ void container_block::destroy_object() noexcept
 {
     {
         const release_scope releasing;
-        destroy(this);
+        ops->destroy(this);
     }
     state.gone();
 }
@@ -68,7 +68,7 @@ void container_block::release(devres_head* head, devres_node* node)
             return;
         }
         self->state.close();
-        wait_for_readers(readers);
+        wait_for_readers(readers, "release", head);
     }
     self->destroy_object(); // from here on it may have been freed
 }
@@ -87,8 +87,24 @@ bool container_block::end_early() noexcept
     return released;
 }
 
+// True, after a WARN that names device and T, if this thread is inside this very T (V5).
+bool container_block::warn_if_inside_here(source_place where) noexcept
+{
+    const source_place entered = inside_at(reader_set(state.object()));
+    if (!entered.file || state.is_gone())
+        return false;
+    device* dev = owner->get_device();
+    warn("revoke", dev ? &dev->devres : nullptr,
+         "%s: called at %s:%d from inside a guard that this thread took at %s:%d", ops->name,
+         where.file ? where.file : "?", where.line, entered.file, entered.line);
+    put_device(dev);
+    return true;
+}
+
 bool container_block::revoke(source_place where) noexcept
 {
+    if (warn_if_inside_here(where))
+        return false;
     // While unbind releases, a callback leaves its siblings to it, each at its place in the order (C11, V6).
     if (!owner->domain().is_open() && release_scope::active())
         return false;
@@ -110,9 +126,10 @@ bool container_block::revoke_nowait() noexcept
 void container_block::drop() noexcept
 {
     revoke_nowait();
-    // Not gone: it is still on the list, or a pass is at it. Nobody but the binding can tell when that will be over.
+    // Not gone: it is still on the list, or a pass is at it. Nobody but the binding can tell when that will
+    // be over.
     if (state.is_gone() || !owner->keep_until_end(this))
-        free(this);
+        ops->free(this);
 }
 
 } // namespace devres::detail

@@ -367,6 +367,15 @@ int drain(devres_head* head, bool head_ends) noexcept
 
 using namespace detail;
 
+bool detail::releasing_here(devres_head* head) noexcept
+{
+    const core::guard held(head, "release");
+    for (const pass* p = core::passes(head); p; p = p->next)
+        if (p->thread == this_thread())
+            return true;
+    return false;
+}
+
 int devres_release_all(devres_head* head) noexcept
 {
     pass all(head);

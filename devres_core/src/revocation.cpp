@@ -351,6 +351,11 @@ void wait_for_readers(const reader_set& readers) noexcept
                  [&] { return any_slot([&](const reader_slot& slot) { return is_inside(slot, readers); }); });
 }
 
+void wait_for_readers(const reader_set& readers, const char* /*function*/, devres_head* /*owner*/) noexcept
+{
+    wait_for_readers(readers);
+}
+
 bool has_readers(const reader_set& readers) noexcept
 {
     heavy_barrier();
@@ -379,8 +384,12 @@ bool warn_if_inside(const char* function, devres_head* owner, const reader_set& 
     const source_place entered = inside_at(readers);
     if (!entered.file)
         return false;
-    warn(function, owner, "called at %s:%d from inside a guard that this thread took at %s:%d",
-         where.file ? where.file : "?", where.line, entered.file, entered.line);
+    if (where.file)
+        warn(function, owner, "called at %s:%d from inside a guard that this thread took at %s:%d",
+             where.file, where.line, entered.file, entered.line);
+    else
+        warn(function, owner, "called from inside a guard that this thread took at %s:%d", entered.file,
+             entered.line);
     return true;
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: MIT
+//
+// Registrations as objects: one's own, and those that the parent's binding owns.
 
 #include <devres/drm_registration.h>
 
 #include <cerrno>
+#include <new>
 #include <utility>
 
 #include <devres/detail/binding.h>
@@ -10,11 +13,13 @@
 
 namespace devres {
 
+using detail::drm_core;
+
 drm_registration::~drm_registration()
 {
     if (!drm_)
         return;
-    drm_dev_unplug(drm_);
+    drm_core::unplug(drm_, "~drm_registration", {});
     drm_dev_put(drm_);
 }
 
@@ -32,41 +37,51 @@ int drm_registration::create(drm_device* drm, drm_registration* out, unsigned lo
 
 namespace {
 
-// A registration on the parent's list: unbind closes its drm_device together with everything else of the binding.
-class owned_registration {
+// A registration on the parent's list: unbind closes its drm_device together with everything else of the
+// binding. It goes on the list when register has returned. So nobody releases it while `load` runs, and what
+// `load` attached to the parent is released after the unplug.
+class owned_registration : public devres_node, public detail::binding_member {
 public:
-    explicit owned_registration(detail::binding* binding) noexcept : binding_(binding) {}
+    owned_registration(detail::binding* binding, drm_device* drm) noexcept
+        : binding_member(drm_core::section(drm), &wake_sleepers, &set_drained),
+          drm_(drm_dev_get(drm)),
+          binding_(binding)
+    {
+        devres_node_init(this, &end, "drm_registration");
+    }
     ~owned_registration()
     {
-        if (member_.object)
-            binding_->remove_member(&member_);
+        binding_->remove_member(this);
+        drm_dev_put(drm_);
     }
     owned_registration(const owned_registration&) = delete;
     owned_registration& operator=(const owned_registration&) = delete;
 
-    int start(drm_device* drm, unsigned long flags) noexcept
+    int start(unsigned long flags) noexcept
     {
         // Already a member when it becomes visible, so that no reader can be missed by unbind.
-        member_.object = &detail::drm_core::section(drm);
-        if (!binding_->add_member(&member_)) {
-            member_.object = nullptr;
-            return -ENODEV;
-        }
-        return drm_registration::create(drm, &registration_, flags);
+        return binding_->add_member(this) ? drm_dev_register(drm_, flags) : -ENODEV;
     }
 
 private:
+    // SAFETY of the casts: only owned registrations have these functions.
+    static void end(devres_head*, devres_node* node)
+    {
+        auto* self = static_cast<owned_registration*>(node);
+        drm_core::unplug(self->drm_, "~drm_registration", {});
+        delete self;
+    }
+    static void wake_sleepers(detail::binding_member* member) noexcept
+    {
+        drm_wake_up(static_cast<owned_registration*>(member)->drm_);
+    }
     static void set_drained(detail::binding_member* member) noexcept
     {
-        drm_device* drm = container_of<&owned_registration::member_>(member)->registration_.device();
-        if (drm)
-            detail::drm_core::set_drained(drm);
+        drm_core::set_drained(static_cast<owned_registration*>(member)->drm_);
     }
 
-    detail::binding* binding_; // lives as long as the resources of its device
-    detail::binding_member member_{nullptr, &set_drained, nullptr};
-    drm_registration
-        registration_; // goes after ~owned_registration's body, its member being off the binding by then
+    drm_device* const drm_;
+    detail::binding* const binding_; // lives as long as the resources of its device
 };
 
 } // namespace
@@ -76,12 +91,14 @@ int drm_registration::create_owned_by_device(const bound_device& dev, drm_device
 {
     if (!drm || drm->dev != static_cast<struct device*>(dev))
         return -EINVAL;
-    auto* owned = devm_new<owned_registration>(dev, detail::device_core::binding_of(dev));
+    auto* owned = new (std::nothrow) owned_registration(detail::device_core::binding_of(dev), drm);
     if (!owned)
         return -ENOMEM;
-    const int err = owned->start(drm, flags);
+    const int err = owned->start(flags);
     if (err)
-        devm_delete(dev, owned);
+        delete owned;
+    else
+        devres_node_add(&dev->devres, owned);
     return err;
 }
 

@@ -19,7 +19,7 @@ namespace devres::test {
 namespace {
 
 class UnbindFromInsideTest : public testing::Test {
-protected:
+public: // actions without captures reach it through a static pointer
     // WARN naming the device, -EDEADLK, nothing changed.
     void expect_deadlock(int result)
     {
@@ -142,7 +142,46 @@ TEST_F(UnbindFromInsideTest, GuardOfAnotherDeviceDoesNotMatter) // D3 (0), V3
     EXPECT_EQ(1, *guard);
 }
 
-// --- Several threads ------------------------------------------------------------------------------------------
+// The callback of an action that this thread claimed asks for what would wait for that very callback.
+TEST_F(UnbindFromInsideTest, ClaimedReleaseCallbackCannotUnbindBindOrDeleteWhileUnbindWaitsForIt) // C15
+{
+    static UnbindFromInsideTest* test;
+    static doorway* claimed;
+    static doorway* unbinding;
+    doorway claimed_here;
+    doorway unbinding_here;
+    test = this;
+    claimed = &claimed_here;
+    unbinding = &unbinding_here;
+    constexpr auto ask = +[](void*) {
+        claimed->open();
+        unbinding->pass();
+        test->expect_deadlock(device_release_driver(&test->dev));
+        test->expect_deadlock(device_driver_attach(&scripted_device::driver, &test->dev));
+        test->expect_deadlock(device_del(&test->dev));
+        test->expect_deadlock(device_unregister(&test->dev));
+    };
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, devm_add_action(static_cast<device*>(b), [&] { unbinding_here.open(); }));
+        return devm_add_action(static_cast<device*>(b), ask, nullptr);
+    }));
+    std::thread claimer([&] { EXPECT_EQ(0, devm_release_action(&dev, ask, nullptr)); });
+    claimed_here.pass();
+    EXPECT_EQ(0, dev.unbind());
+    claimer.join();
+    EXPECT_EQ(nullptr, dev_driver(&dev));
+}
+
+TEST_F(UnbindFromInsideTest, ReleaseCallbackOfAnotherDeviceMayUnbind) // C15
+{
+    scripted_device other("other");
+    ASSERT_EQ(0, dev.bind([](const bound_device&) { return 0; }));
+    ASSERT_EQ(0, devm_add_action(&other, [this] { EXPECT_EQ(0, dev.unbind()); }));
+    EXPECT_EQ(1, devres_release_all(&other.devres));
+    EXPECT_EQ(nullptr, dev_driver(&dev));
+}
+
+// --- Several threads --------------------------------------------------------------------------------------
 
 class BindThreadsTest : public testing::Test {
 protected:

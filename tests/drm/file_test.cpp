@@ -2,6 +2,7 @@
 //
 // M5, M7: open files, ioctls, mappings and blocked file operations.
 #include <atomic>
+#include <chrono>
 #include <random>
 #include <thread>
 #include <vector>
@@ -158,6 +159,54 @@ TEST_F(DrmFileTest, UnplugTakesEachOpenFilesMappingsAwayOnce) // M5
         EXPECT_NE(closed, file);
 }
 
+// Looking at all files for each of them would take about a minute.
+TEST_F(DrmFileTest, UnplugLooksAtEachOpenFileOnce) // M5
+{
+    std::vector<drm_file*> files(200'000);
+    for (drm_file*& file : files)
+        ASSERT_EQ(0, drm_open(drm, &file));
+    int unmapped = 0;
+    driver.on.unmap = [&](drm_device*, drm_file*) { ++unmapped; };
+    const auto begin = std::chrono::steady_clock::now();
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(10));
+    EXPECT_EQ(200'000, unmapped);
+    for (drm_file* file : files)
+        drm_close(file);
+}
+
+TEST_F(DrmFileTest, CloseOfAFileThatIsNotBeingUnmappedDoesNotWait) // M5, M7
+{
+    client other(drm);
+    client c(drm); // newer, so it comes first
+    driver.on.unmap = [&](drm_device*, drm_file* file) {
+        if (file == c.file())
+            std::thread([&] { other.close(); }).join(); // or never
+    };
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+}
+
+TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFileAndNotForThatOfTheNext) // M5, M7
+{
+    client next(drm);
+    client c(drm); // newer, so it comes first
+    doorway unmapping;
+    std::thread closer([&] {
+        unmapping.pass();
+        c.close();
+    });
+    bool first = true;
+    driver.on.unmap = [&](drm_device*, drm_file*) {
+        if (std::exchange(first, false)) {
+            unmapping.open();
+            await_sleepers(1);
+        } else {
+            closer.join(); // or never
+        }
+    };
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+}
+
 TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFile) // M5, M7
 {
     client c(drm);
@@ -165,7 +214,7 @@ TEST_F(DrmFileTest, CloseWaitsForTheUnmapOfItsFile) // M5, M7
     std::atomic<bool> unmapped{false};
     driver.on.unmap = [&](drm_device*, drm_file*) {
         unmapping.open();
-        linger();
+        await_sleepers(1);
         unmapped = true;
     };
     driver.on.postclose = [&](drm_device*, drm_file*) { EXPECT_TRUE(unmapped); };
@@ -191,7 +240,7 @@ TEST_F(DrmFileTest, ParentsUnbindUnplugsThroughTheDriversRemove) // M5, D3 (1), 
     EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain));
 }
 
-// --- Blocked operations (M5) --------------------------------------------------------------------------------------
+// --- Blocked operations (M5) ------------------------------------------------------------------------------
 
 TEST_F(DrmFileTest, WaitEventEndsWhenItsConditionHolds) // M5
 {
@@ -221,14 +270,14 @@ TEST_F(DrmFileTest, UnplugWakesBlockedOperations) // M5
         sleepers.emplace_back([&] { EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain)); });
     while (asleep != 3)
         std::this_thread::yield();
-    linger();
+    await_sleepers(3);
     EXPECT_EQ(0, drm_dev_unplug(drm));
     for (std::thread& sleeper : sleepers)
         sleeper.join();
     EXPECT_EQ(-ENODEV, drm_wait_event(drm, [] { return true; }));
 }
 
-// --- Races --------------------------------------------------------------------------------------------------------
+// --- Races ------------------------------------------------------------------------------------------------
 
 TEST_F(DrmFileTest, OpenAndCloseRacingUnplug) // M5, M7
 {

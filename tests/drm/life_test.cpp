@@ -173,7 +173,7 @@ TEST_F(DrmLifeTest, WhatADrmmActionAttachesIsReleasedByTheSameLastPut) // C12; L
     EXPECT_EQ((events{"from release", "adds", "oldest", "added"}), log.take());
 }
 
-// --- Memory of the owner's own (M3) -----------------------------------------------------------------------------
+// --- Memory of the owner's own (M3) -----------------------------------------------------------------------
 
 struct own_gpu {
     int before = 0;

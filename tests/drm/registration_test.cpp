@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
@@ -87,6 +88,20 @@ TEST_F(RegistrationTest, MovedFromDoesNothing) // X1
     drm_dev_put(b);
 }
 
+TEST_F(RegistrationTest, MovedToItselfStaysVisible) // X1, section 7
+{
+    drm_device* drm = drm_dev_alloc(&driver, &parent);
+    drm_registration registration;
+    ASSERT_EQ(0, drm_registration::create(drm, &registration));
+    drm_registration& same = registration;
+    registration = std::move(same);
+    EXPECT_EQ(drm, registration.device());
+    EXPECT_FALSE(drm_dev_is_unplugged(drm));
+    registration = {};
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    drm_dev_put(drm);
+}
+
 TEST_F(RegistrationTest, DestructorRunsOnAnyThreadAndWaitsForThoseInside) // X1
 {
     drm_device* drm = drm_dev_alloc(&driver, &parent);
@@ -119,7 +134,10 @@ TEST_F(RegistrationTest, DestructorInsideTheSectionWarnsAndLeavesItVisible) // X
     {
         drm_dev_guard guard(drm);
         registration.reset();
-        EXPECT_EQ(1u, warns.take().size());
+        const std::string message = warns.take_one();
+        EXPECT_NE(std::string::npos, message.find("~drm_registration")) << message;
+        EXPECT_EQ(std::string::npos, message.find("drm_registration.cpp"))
+            << "the library's own: " << message;
         EXPECT_FALSE(drm_dev_is_unplugged(drm));
         EXPECT_EQ(0, client(drm).error());
     }
@@ -127,7 +145,7 @@ TEST_F(RegistrationTest, DestructorInsideTheSectionWarnsAndLeavesItVisible) // X
     drm_dev_put(drm);
 }
 
-// --- Owned by the parent (X2) --------------------------------------------------------------------------------------
+// --- Owned by the parent (X2) -----------------------------------------------------------------------------
 
 TEST_F(RegistrationTest, OwnedRegistrationIsUnpluggedAtUnbindAtItsPlaceInTheOrder) // X2, D3
 {
@@ -199,6 +217,7 @@ TEST_F(RegistrationTest, OwnedRegistrationAfterTheCloseIsENODEV) // X2, V4
                 EXPECT_EQ(-ENODEV, drm_registration::create_owned_by_device(bound, drm));
                 drm_file* file = nullptr;
                 EXPECT_EQ(-ENODEV, drm_open(drm, &file));
+                EXPECT_FALSE(drm_dev_is_unplugged(drm)) << "the binding never had it";
                 drm_dev_put(drm);
             },
             nullptr);
@@ -260,6 +279,126 @@ TEST_F(RegistrationTest, SectionOfADeviceRegisteredByHandDoesNotHoldUpUnbind) //
     }
     EXPECT_EQ(0, drm_dev_unplug(drm));
     drm_dev_put(drm);
+}
+
+TEST_F(RegistrationTest, UnbindWithAnOwnedRegistrationAndNoContainerWaitsForItsReaders) // D3 (2), X2
+{
+    drm_device* drm = nullptr;
+    std::atomic<bool> left{false};
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        return devm_add_action(static_cast<device*>(b), [&] { EXPECT_TRUE(left) << "released too early"; });
+    }));
+    doorway inside;
+    std::thread reader([&] {
+        drm_dev_guard guard(drm);
+        inside.open();
+        while (!drm_dev_is_unplugged(drm))
+            std::this_thread::yield();
+        linger();
+        left = true;
+    });
+    inside.pass();
+    EXPECT_EQ(0, parent.unbind());
+    reader.join();
+}
+
+// `remove` wakes the sleeper, whose condition does not hold yet, so it sleeps again. The close is what it
+// waits for.
+TEST_F(RegistrationTest, UnbindWakesWhoSleepsInsideTheSectionAfterTheClose) // D3 (1), (2)
+{
+    drm_device* drm = nullptr;
+    std::atomic<int> asked{0};
+    driver.on.guarded = [&](const drm_dev_guard& inside, void*, drm_file*) {
+        return static_cast<long>(drm_wait_event(inside.device(), [&] {
+            ++asked;
+            return false;
+        }));
+    };
+    parent.on_remove = [&](const bound_device&) {
+        const int before = asked;
+        drm_wake_up(drm);
+        while (asked == before)
+            std::this_thread::yield();
+    };
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    client user(drm);
+    std::thread sleeper([&] { EXPECT_EQ(-ENODEV, user.ioctl(scripted_driver::guarded)); });
+    while (asked == 0)
+        std::this_thread::yield();
+    EXPECT_EQ(0, parent.unbind()); // or never
+    sleeper.join();
+}
+
+// An action with the proof that another thread claimed registers while unbind releases everything else.
+TEST_F(RegistrationTest, UnbindDoesNotEndAnOwnedRegistrationWhileItsLoadRuns) // X2, C15
+{
+    struct late {
+        drm_device* drm;
+        int result;
+    };
+    late registration{drm_dev_alloc(&driver, &parent), 1};
+    int released = 0;
+    driver.on.release = [&](drm_device*) { ++released; };
+    doorway loading;
+    doorway unbinding;
+    driver.on.load = [&](drm_device*, unsigned long) {
+        loading.open();
+        unbinding.pass();
+        return 0;
+    };
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, devm_add_action(static_cast<device*>(b), [&] { unbinding.open(); }));
+        EXPECT_EQ(&registration, devm_open_group(b, &registration));
+        EXPECT_EQ(0, devm_add_action(
+                         b,
+                         +[](const bound_device& bound, late* l) {
+                             l->result = drm_registration::create_owned_by_device(bound, l->drm);
+                         },
+                         &registration));
+        devm_close_group(b, &registration);
+        return 0;
+    }));
+    std::thread claimer([&] { EXPECT_EQ(1, devm_release_group(&parent, &registration)); });
+    loading.pass();
+    EXPECT_EQ(0, parent.unbind());
+    claimer.join();
+    EXPECT_EQ(0, registration.result);
+    EXPECT_TRUE(drm_dev_is_unplugged(registration.drm));
+    EXPECT_EQ(0, released);
+    drm_dev_put(registration.drm);
+    EXPECT_EQ(1, released) << "the registration has kept its reference";
+}
+
+// The members of a binding are found by identity, in a table that grows and shrinks.
+TEST_F(RegistrationTest, UnbindKnowsEachOfManyOwnedRegistrations) // D3 (0), (2), X2
+{
+    std::vector<drm_device*> drms(300);
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        for (std::size_t i = 0; i != drms.size(); ++i) {
+            const bool in_group = i % 3 == 0; // released before the others
+            EXPECT_TRUE(!in_group || devm_open_group(b, &drms[i]));
+            drms[i] = devm_drm_dev_alloc<drm_device>(b, &driver);
+            EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drms[i]));
+            if (in_group)
+                devm_close_group(b, &drms[i]);
+        }
+        return 0;
+    }));
+    for (std::size_t i = 0; i != drms.size(); ++i) {
+        if (i % 3 == 0) {
+            EXPECT_EQ(2, devm_release_group(&parent, &drms[i]));
+            continue;
+        }
+        const drm_dev_guard inside(drms[i]);
+        EXPECT_EQ(-EDEADLK, parent.unbind()) << i;
+        EXPECT_EQ(1u, warns.take().size()) << i;
+    }
+    EXPECT_EQ(0, parent.unbind());
 }
 
 TEST_F(RegistrationTest, EarlyUnplugOfAnOwnedRegistrationIsFine) // X2, M5

@@ -31,7 +31,7 @@ protected:
     drm_device* drm = nullptr;
 };
 
-// --- The section (M6) ------------------------------------------------------------------------------------------
+// --- The section (M6) -------------------------------------------------------------------------------------
 
 TEST_F(VisibilityTest, EnterSucceedsBeforeRegisterNestsAndFailsAfterUnplug) // M6
 {
@@ -184,7 +184,7 @@ TEST_F(VisibilityTest, UnplugIsIdempotentAndTheSecondWaitsForTheFirst) // M5
     EXPECT_EQ(1, unmapped);
 }
 
-// --- Register and unregister (M5) --------------------------------------------------------------------------------
+// --- Register and unregister (M5) -------------------------------------------------------------------------
 
 TEST_F(VisibilityTest, OpenNeedsARegisteredDevice) // M5
 {
@@ -259,7 +259,7 @@ TEST_F(VisibilityTest, FailedRegisterLetsNobodyStayInside) // M5
         EXPECT_EQ(0, drm_ioctl(opened_meanwhile, scripted_driver::guarded, nullptr));
     });
     std::thread opener([&] {
-        while (!drm_dev_is_unplugged(drm)) // closed while it is rolled back
+        while (drm_dev_guard(drm)) // shut while it is taken back
             std::this_thread::yield();
         linger();
         EXPECT_FALSE(drm_dev_guard(drm));

@@ -89,6 +89,66 @@ TEST_F(DevresPtrTest, HandleMayOutliveTheDevice) // V8
     survivor.reset();
 }
 
+TEST_F(DevresPtrTest, MovingAHandleToItselfKeepsTheObject) // section 7
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    handle& same = h;
+    h = std::move(same);
+    EXPECT_EQ(0, t.destroyed);
+    EXPECT_EQ(7, h.try_access()->check());
+}
+
+// A pass of a group is not unbind: nobody has waited for the readers yet.
+TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersOfTheObject) // V1, G5
+{
+    handle h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(b, devm_open_group(b, b));
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        devm_close_group(b, b);
+        return 0;
+    }));
+    doorway inside;
+    std::atomic<bool> left{false};
+    std::thread reader([&] {
+        auto guard = h.try_access();
+        inside.open();
+        while (!h.is_revoked())
+            std::this_thread::yield();
+        linger();
+        guard->check();
+        left = true;
+    });
+    inside.pass();
+    EXPECT_EQ(1, devm_release_group(&dev, &dev));
+    EXPECT_TRUE(left);
+    EXPECT_EQ(1, t.destroyed);
+    reader.join();
+}
+
+// The library's own call of the function is no place that a user knows.
+TEST_F(DevresPtrTest, ReleaseOfAGroupFromInsideAGuardNamesNoPathOfTheLibrary) // V5, section 7
+{
+    handle h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(b, devm_open_group(b, b));
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        devm_close_group(b, b);
+        return 0;
+    }));
+    {
+        auto guard = h.try_access();
+        devm_release_group(&dev, &dev);
+        const std::string message = warns.take_one();
+        EXPECT_NE(std::string::npos, message.find("devres_ptr_test.cpp:")) << message;
+        EXPECT_EQ(std::string::npos, message.find("?")) << message;
+        EXPECT_EQ(7, guard->check());
+    }
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+}
+
 TEST_F(DevresPtrTest, DroppingTheLastHandleDestroysTheObjectEarly) // V8
 {
     handle a;
@@ -194,6 +254,8 @@ TEST_F(DevresPtrTest, RevokeFromInsideItsOwnGuardWarnsWithBothPlaces) // V5
     const std::string message = warns.take_one();
     EXPECT_NE(std::string::npos, message.find("devres_ptr_test.cpp:" + std::to_string(inside))) << message;
     EXPECT_NE(std::string::npos, message.find("devres_ptr_test.cpp:" + std::to_string(revoke))) << message;
+    EXPECT_NE(std::string::npos, message.find("device \"dev0\"")) << message;
+    EXPECT_NE(std::string::npos, message.find("tracked")) << message;
     EXPECT_FALSE(h.is_revoked());
     EXPECT_TRUE(h.try_access());
     guard = {};

@@ -6,6 +6,8 @@
 #include <latch>
 #include <thread>
 
+#include <devres/detail/lock.h>
+
 namespace devres::test {
 
 // Opened once; who comes before waits.
@@ -23,6 +25,15 @@ private:
 inline void linger()
 {
     for (int i = 0; i < 20; ++i)
+        std::this_thread::yield();
+}
+
+// Returns when `n` threads sleep on words of the library, or are about to and would see each later change.
+// Waits for readers do not count.
+inline void await_sleepers(unsigned n)
+{
+    using lot = detail::park;
+    while ((detail::parking_lot.sleepers.load() & ~lot::fenced) != n)
         std::this_thread::yield();
 }
 

@@ -19,6 +19,7 @@
 #include <atomic>
 #include <memory_resource>
 
+#include <devres/detail/references.h>
 #include <devres/devres.h>
 
 namespace devres {
@@ -31,8 +32,9 @@ class binding;
 struct device_core;
 } // namespace detail
 
-// What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake or
-// cancel readers that wait for something, since unbind waits for them afterwards; until then they may come back.
+// What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake
+// or cancel readers that wait for something, since unbind waits for them afterwards; until then they may come
+// back.
 struct device_driver {
     const char* name;
     int (*probe)(const bound_device& dev);
@@ -44,7 +46,8 @@ struct device {
     // its creator's. `release` runs at the last put (null: nothing). `upstream`: see devres_head.
     explicit device(const char* name, device* parent = nullptr, void (*release)(device* dev) = nullptr,
                     std::pmr::memory_resource* upstream = nullptr);
-    // Unregisters if need be and drops the creator's reference if it was not put. Others still held: BUG (D1).
+    // Unregisters if need be and drops the creator's reference if it was not put. Others still held: BUG
+    // (D1).
     ~device();
     device(const device&) = delete;
     device& operator=(const device&) = delete;
@@ -53,17 +56,27 @@ struct device {
 
 private:
     friend struct detail::device_core;
+    friend int device_add(device* dev) noexcept;
+    friend device* get_device(device* dev) noexcept;
+    friend void put_device(device* dev) noexcept;
+    friend int device_driver_attach(const device_driver* driver, device* dev) noexcept;
+    friend int device_release_driver(device* dev, const char* file, int line) noexcept;
+    friend const char* dev_name(const device* dev) noexcept;
+    friend void dev_set_drvdata(device* dev, void* data) noexcept;
+    friend void* dev_get_drvdata(const device* dev) noexcept;
+    friend const device_driver* dev_driver(const device* dev) noexcept;
 
     const char* name_; // a copy of its own
     device* parent_;
     void (*release_)(device*);
-    std::atomic<int> references_{1};
+    detail::references references_{1};
     std::atomic<bool> registered_{false};
     detail::lock bind_lock_;                   // held across bind and unbind
-    std::atomic<const void*> binder_{nullptr}; // the thread that holds it
-    detail::lock binding_lock_;                // short: guards the next line
-    detail::binding* binding_ = nullptr;
+    std::atomic<const void*> binder_{nullptr}; // the thread that holds bind_lock_
+    detail::lock binding_lock_;                // short
     std::atomic<const device_driver*> driver_{nullptr};
+    // This and driver_ are changed only under bind_lock_.
+    detail::binding* binding_ DEVRES_GUARDED_BY(binding_lock_) = nullptr;
     std::atomic<void*> driver_data_{nullptr};
 };
 
@@ -80,6 +93,7 @@ public:
 
 private:
     friend struct detail::device_core;
+    friend int device_driver_attach(const device_driver* driver, device* dev) noexcept;
     bound_device(device* dev, detail::binding* binding) noexcept : device_(dev), binding_(binding) {}
     ~bound_device() = default;
 
@@ -114,8 +128,8 @@ void put_device(device* dev) noexcept;
 
 // Binds: calls probe, with a new binding (D2).
 // Returns:  0; -ENODEV not registered; -EBUSY bound already or resources present (WARN); probe's error, after
-//           everything that probe attached has been released and the device is as before; -EDEADLK from inside
-//           bind or unbind of this device.
+//           everything that probe attached has been released and the device is as before; -EDEADLK from
+//           inside bind or unbind of this device.
 // Blocking: waits for a bind or unbind under way.
 [[nodiscard]] int device_driver_attach(const device_driver* driver, device* dev) noexcept;
 

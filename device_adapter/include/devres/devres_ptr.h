@@ -3,13 +3,13 @@
 // devres_ptr<T>: a device resource that is taken away at unbind, whoever still holds a handle.
 //
 // After Rust-for-Linux's Devres<T>. create() makes the T and attaches it to the binding; try_access() gives a
-// guard or nothing; at unbind all containers of the binding are closed with one wait and each T is destroyed at
-// its own place in the order. Handles are shared (copies refer to the same T) and may outlive everything.
+// guard or nothing; at unbind all containers of the binding are closed with one wait and each T is destroyed
+// at its own place in the order. Handles are shared (copies refer to the same T) and may outlive everything.
 //
-// Thread safety: distinct handles any thread at any time; one handle as a shared_ptr (concurrent const calls are
-// fine). Guards: see revocable.h.
-// Cost: try_access about a nanosecond, nothing shared is written. create one malloc and one attach. revoke one
-// process-wide barrier and the wait for readers of this T alone.
+// Thread safety: distinct handles any thread at any time; one handle as a shared_ptr (concurrent const calls
+// are fine). Guards: see revocable.h.
+// Cost: try_access about a nanosecond, nothing shared is written. create one malloc and one attach. revoke
+// one process-wide barrier and the wait for readers of this T alone.
 #pragma once
 
 #include <cerrno>
@@ -26,19 +26,26 @@ namespace devres {
 
 namespace detail {
 
-// One container, apart from its type. The last handle frees it if its T is gone, which is the last that the device's
-// list does to it; else the binding, when it ends. So what unbind does to each costs no locked instruction.
-struct container_block : devres_node, binding_leftover {
-    using destroy_fn = void (*)(container_block*) noexcept; // the T
-    using free_fn = void (*)(container_block*) noexcept;    // the block
+struct container_block;
 
-    container_block(binding* owner, destroy_fn destroy, free_fn free) noexcept;
+// What differs between containers of different types.
+struct container_ops {
+    const char* name;                                 // of T, for messages
+    void (*destroy)(container_block* block) noexcept; // destroys the T
+    void (*free)(container_block* block) noexcept;    // deletes the block
+};
+
+// One container, apart from its type. The last handle frees it if its T is gone, which is the last that the
+// device's list does to it; else the binding, when it ends. So what unbind does to each costs no locked
+// instruction.
+struct container_block : devres_node, binding_leftover {
+    container_block(binding* owner, const container_ops* ops) noexcept;
     ~container_block();
     container_block(const container_block&) = delete;
     container_block& operator=(const container_block&) = delete;
 
     // Attaches to the binding's device. Returns: 0 or -ENODEV if the binding is closed.
-    int attach(const bound_device& dev, const char* name) noexcept;
+    int attach(const bound_device& dev) noexcept;
     // Early end, waiting or not. Returns: true if this call destroyed the T.
     bool revoke(source_place where) noexcept;
     bool revoke_nowait() noexcept;
@@ -46,8 +53,7 @@ struct container_block : devres_node, binding_leftover {
     void drop() noexcept;
 
     binding* const owner;
-    const destroy_fn destroy;
-    const free_fn free;
+    const container_ops* const ops;
     revocable_state state;
     std::atomic<int> handles{1};
 
@@ -55,6 +61,7 @@ private:
     static void release(devres_head* head, devres_node* node);
     void destroy_object() noexcept;
     bool end_early() noexcept;
+    bool warn_if_inside_here(source_place where) noexcept;
 
     std::atomic<const void*> ended_early_by{nullptr}; // the thread that claimed it before unbind did
 };
@@ -62,7 +69,7 @@ private:
 template <class T>
 struct typed_container : container_block {
     template <class... Args>
-    explicit typed_container(binding* of, Args&&... args) : container_block(of, &destroy_typed, &free_typed)
+    explicit typed_container(binding* of, Args&&... args) : container_block(of, &typed_ops)
     {
         construct_at<T>(&object, std::forward<Args>(args)...);
     }
@@ -74,6 +81,7 @@ struct typed_container : container_block {
         std::destroy_at(std::addressof(static_cast<typed_container*>(b)->object));
     }
     static void free_typed(container_block* b) noexcept { delete static_cast<typed_container*>(b); }
+    static constexpr container_ops typed_ops{type_name<T>, &destroy_typed, &free_typed};
 
     union {
         T object;
@@ -99,8 +107,8 @@ public:
         std::swap(block_, other.block_);
         return *this;
     }
-    // The last handle of a T ends it early: its place on the device's list is given up and T destroyed, unless
-    // somebody is inside (then at unbind). Never waits for readers (V1, V8).
+    // The last handle of a T ends it early: its place on the device's list is given up and T destroyed,
+    // unless somebody is inside (then at unbind). Never waits for readers (V1, V8).
     ~devres_ptr()
     {
         if (block_ && block_->handles.fetch_sub(1, std::memory_order_acq_rel) == 1)
@@ -109,7 +117,8 @@ public:
 
     // Makes a T from `args` and attaches it to the binding.
     // Returns:  0; -ENOMEM; -ENODEV if the binding is closed (V4). `*out` is changed only on success.
-    // A constructor that throws leaves nothing behind. Without exceptions do what may fail first, and move the result in.
+    // A constructor that throws leaves nothing behind. Without exceptions do what may fail first, and move
+    // the result in.
     template <class... Args>
     [[nodiscard]] static int create(const bound_device& dev, devres_ptr* out, Args&&... args)
     {
@@ -119,7 +128,7 @@ public:
             return -ENOMEM;
         devres_ptr made;
         made.block_ = block;
-        const int err = block->attach(dev, detail::type_name<T>);
+        const int err = block->attach(dev);
         if (!err)
             *out = std::move(made);
         return err;
@@ -144,8 +153,8 @@ public:
         return detail::access_with(try_access(file, line), std::forward<F>(f));
     }
 
-    // With the proof of the same binding: the T without a guard and without a store, as long as it lives, also
-    // while unbind releases; else null (V9).
+    // With the proof of the same binding: the T without a guard and without a store, as long as it lives,
+    // also while unbind releases; else null (V9).
     T* access(const bound_device& dev) const noexcept
     {
         if (!block_ || detail::device_core::binding_of(dev) != block_->owner || block_->state.is_gone())
@@ -154,8 +163,9 @@ public:
     }
 
     // Ends the T now: unlinked from the device, waited for readers of this T, destroyed.
-    // Returns: true for the one caller who did it; else false, when T is gone (at once inside a release callback).
-    //          From inside a guard of the same T: WARN and false, nothing changed (V5).
+    // Returns: true for the one caller who did it; else false, when T is gone (at once inside a release
+    //          callback). From inside a guard of the same T: WARN naming device, T and both places, and
+    //          false; nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
         return block_ && block_->revoke({file, line});

@@ -2,8 +2,8 @@
 //
 // struct drm_device: what user space holds open, and what therefore outlives its hardware.
 //
-// A driver derives from it. It is reference counted: the driver's reference goes at unbind, each open file holds
-// one, and the last put releases the managed resources, destroys the object and frees it.
+// A driver derives from it. It is reference counted: the driver's reference goes at unbind, each open file
+// holds one, and the last put releases the managed resources, destroys the object and frees it.
 //
 // Thread safety: every function may be called by any thread at any time while the caller holds a reference
 // (an open file is one). Callbacks run without a lock of the library.
@@ -18,13 +18,15 @@
 
 #include <atomic>
 #include <cerrno>
-#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
-#include <mutex>
 #include <new>
 #include <type_traits>
 #include <utility>
 
+#include <devres/detail/lock.h>
+#include <devres/detail/references.h>
 #include <devres/detail/revocation.h>
 #include <devres/device.h>
 #include <devres/devm.h>
@@ -40,11 +42,12 @@ namespace detail {
 struct drm_core;
 }
 
-// One entry of a driver's table; the command is its index. Set one of the two handlers: `func` is called after a
-// look whether the device is there, and may sleep for long; `guarded` runs inside the enter/exit section, so
-// that the hardware stays until it returns, and gets the proof.
+// One entry of a driver's table; the command is its index. Set one of the two handlers: `func` is called
+// after a look whether the device is there, and may sleep for long; `guarded` runs inside the enter/exit
+// section, so that the hardware stays until it returns, and gets the proof.
 struct drm_ioctl_desc {
-    const char* name = nullptr;
+    const char* name =
+        nullptr; // in messages it stands for the place where a guarded handler entered the section
     long (*func)(drm_device* drm, void* arg, drm_file* file) = nullptr;
     long (*guarded)(const drm_dev_guard& inside, void* arg, drm_file* file) = nullptr;
 };
@@ -59,26 +62,6 @@ struct drm_driver {
     int num_ioctls = 0;
     void (*unmap)(drm_device* drm, drm_file* file) = nullptr;    // at unplug: take away mappings of hardware
     int (*load)(drm_device* drm, unsigned long flags) = nullptr; // last step of register; may fail
-};
-
-// An open file. `driver_priv` is the driver's.
-struct drm_file {
-    drm_device* const drm;
-    void* driver_priv = nullptr;
-
-    drm_file(const drm_file&) = delete;
-    drm_file& operator=(const drm_file&) = delete;
-
-private:
-    friend struct detail::drm_core;
-    explicit drm_file(drm_device* owner) noexcept : drm(owner) {}
-    ~drm_file() = default;
-
-    drm_file* next_ = nullptr;
-    drm_file* prev_ = nullptr;
-    std::atomic<bool> dead_{false}; // opened while a register was under way that failed
-    bool ready_ = false;            // the driver's open has succeeded; guarded by files_lock_
-    bool unmapped_ = false;         // guarded by files_lock_
 };
 
 struct drm_device {
@@ -96,24 +79,71 @@ struct drm_device {
 
 private:
     friend struct detail::drm_core;
+    friend struct drm_file;
+    friend class drm_dev_guard;
+    friend int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
+    friend drm_device* drm_dev_get(drm_device* drm) noexcept;
+    friend void drm_dev_put(drm_device* drm) noexcept;
+    friend int drm_dev_register(drm_device* drm, unsigned long flags) noexcept;
+    friend void drm_dev_unregister(drm_device* drm) noexcept;
+    friend bool drm_dev_is_unplugged(const drm_device* drm) noexcept;
+    friend bool drm_dev_enter(drm_device* drm, int* idx, const char* file, int line) noexcept;
+    friend int drm_open(drm_device* drm, drm_file** file) noexcept;
+    friend void drm_close(drm_file* file) noexcept;
+    friend void drm_wake_up(drm_device* drm) noexcept;
+    friend int drmm_add_final_kfree(drm_device* drm, void* container, std::size_t size,
+                                    void (*free)(void* container)) noexcept;
+    template <class Condition>
+    friend int drm_wait_event(drm_device* drm, Condition condition);
 
-    enum class visibility : unsigned char { hidden, registering, visible };
+    enum class unplug_state : unsigned char { no, running, done };
 
-    detail::gate gate_; // open until unplugged
-    std::atomic<int> references_{0};
-    std::atomic<bool> drained_{false}; // closed, and the wait has been done by the unbind of its parent
-    detail::lock files_lock_;          // short; guards the next five
-    visibility visibility_ DEVRES_GUARDED_BY(files_lock_) = visibility::hidden;
-    bool unplugged_ DEVRES_GUARDED_BY(files_lock_) = false;
+    detail::gate gate_; // closed by unplug and by unbind; shut while a register that failed is taken back
+    detail::references references_{0};
+    std::atomic<std::uint32_t> events_{0}; // goes up when something changed that a sleeper may wait for
+    std::atomic<bool> drained_{false}; // the unbind of its parent has closed it and waited for its readers
+    detail::lock condition_lock_;      // held while a condition of drm_wait_event is asked
+    detail::lock files_lock_;          // short
+
+    bool visible_ DEVRES_GUARDED_BY(files_lock_) = false;
+    bool registering_ DEVRES_GUARDED_BY(files_lock_) = false; // until drm_dev_register returns
     bool files_unmapped_ DEVRES_GUARDED_BY(files_lock_) = false;
-    drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;
-    drm_file* unmapping_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // its hook is running
-    std::atomic<const void*> unplugger_{nullptr};                  // the thread that unplugs
-    std::atomic<bool> unplug_done_{false};
-    std::mutex event_lock_;
-    std::condition_variable event_;
+    unplug_state unplug_ DEVRES_GUARDED_BY(files_lock_) = unplug_state::no;
+    const void* unplugger_ DEVRES_GUARDED_BY(files_lock_) = nullptr;    // the thread that unplugs
+    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 0;    // how often a register has begun
+    drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;          // newest first
+    drm_file* unmapped_files_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // those that unplug has been through
+
     void (*free_)(void*) = nullptr; // takes container_; null: the caller's memory
     void* container_ = nullptr;
+};
+
+// An open file. `driver_priv` is the driver's.
+struct drm_file {
+    drm_device* const drm;
+    void* driver_priv = nullptr;
+
+    drm_file(const drm_file&) = delete;
+    drm_file& operator=(const drm_file&) = delete;
+
+private:
+    friend struct detail::drm_core;
+    friend int drm_open(drm_device* drm, drm_file** file) noexcept;
+    friend void drm_close(drm_file* file) noexcept;
+    friend long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
+
+    explicit drm_file(drm_device* owner) noexcept : drm(owner) {}
+    ~drm_file() = default;
+
+    enum class closing : unsigned char { no, asked, by_hook };
+
+    drm_file* next_ DEVRES_GUARDED_BY(drm->files_lock_) = nullptr;
+    drm_file** link_ DEVRES_GUARDED_BY(drm->files_lock_) = nullptr;   // what points to this one
+    const void* hook_ DEVRES_GUARDED_BY(drm->files_lock_) = nullptr;  // the thread in its open or unmap hook
+    std::uint32_t opened_in_ DEVRES_GUARDED_BY(drm->files_lock_) = 0; // which registration
+    closing closing_ DEVRES_GUARDED_BY(drm->files_lock_) = closing::no;
+    bool ready_ DEVRES_GUARDED_BY(drm->files_lock_) = false; // the driver's open has succeeded
+    std::atomic<bool> dead_{false};                          // opened during a register that failed
 };
 
 // --- Life --------------------------------------------------------------------------------------------------
@@ -122,8 +152,8 @@ private:
 // Returns:  0; -EINVAL if an argument is null, or (WARN) if it is in use already.
 [[nodiscard]] int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
 
-// Null is fine. The last put: driver->release, the managed resources newest first, the object, its memory, the
-// reference on the parent (M2).
+// Null is fine. The last put: driver->release, the managed resources newest first, the object, its memory,
+// the reference on the parent (M2).
 drm_device* drm_dev_get(drm_device* drm) noexcept;
 void drm_dev_put(drm_device* drm) noexcept;
 
@@ -134,11 +164,14 @@ void drm_dev_put(drm_device* drm) noexcept;
 // --- Visibility --------------------------------------------------------------------------------------------
 
 // Makes it visible to drm_open, then calls the driver's `load`.
-// Returns:  0; -ENODEV if unplugged; -EBUSY if registered, or just being; load's error, after the section was closed, everybody
-//           inside waited for, files opened meanwhile made dead, and the section opened again.
+// Returns:  0, also if it was unregistered or unplugged meanwhile, and then it is not visible; -ENODEV if
+//           unplugged, or in its last put; -EBUSY if registered, or while another register has not returned;
+//           load's error, after the section was closed, drm_wait_event woken, everybody inside waited for,
+//           files opened meanwhile made dead (older ones are as they were), and the section opened again.
 [[nodiscard]] int drm_dev_register(drm_device* drm, unsigned long flags = 0) noexcept;
 
-// Ends visibility. Open files stay; it is not unplugged. Not registered: no-op.
+// Ends visibility. Open files stay; it is not unplugged. Not registered: no-op. While `load` runs: the
+// register goes on, and the drm_device stays invisible.
 void drm_dev_unregister(drm_device* drm) noexcept;
 
 // The hardware is gone: closes the section, waits for those inside, ends visibility, wakes blocked file
@@ -149,28 +182,36 @@ void drm_dev_unregister(drm_device* drm) noexcept;
 int drm_dev_unplug(drm_device* drm, const char* file = __builtin_FILE(),
                    int line = __builtin_LINE()) noexcept;
 
+// True once drm_dev_unplug, or the unbind of the parent that owns its registration, has closed the section.
 bool drm_dev_is_unplugged(const drm_device* drm) noexcept;
 
 // --- Files -------------------------------------------------------------------------------------------------
 
 // Opens a file, which holds a reference.
-// Returns:  0; -ENODEV not registered or unplugged; -ENOMEM; the driver's error. `*file` is set on success only.
+// Returns:  0; -ENODEV not registered, unplugged, or closed by a hook of the driver meanwhile; -ENOMEM; the
+//           driver's error. `*file` is set on success only.
 [[nodiscard]] int drm_open(drm_device* drm, drm_file** file) noexcept;
 
-// Closes it and puts its reference; may be the last. Null is fine.
+// Closes it and puts its reference; may be the last. Null is fine. Waits for a hook that another thread is
+// running with this file. Called from inside the file's own open or unmap hook it returns at once, and the
+// file is closed when the hook has returned. Closed already, as in its own postclose: WARN, nothing changes.
 void drm_close(drm_file* file) noexcept;
 
 // Calls entry `cmd` of the driver's table.
-// Returns:  what the handler returned; -ENODEV once unplugged; -EINVAL for a command the driver does not have.
+// Returns:  what the handler returned; -ENODEV once unplugged, or for a file opened during a register that
+//           failed; -EINVAL for a command the driver does not have.
+// Blocking: a guarded entry waits while a register that failed is taken back.
 long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
 
-// For file operations that block: sleeps until condition() holds; it is asked under a lock, at each drm_wake_up.
-// Returns:  0; -ENODEV once unplugged.
+// For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a
+// lock that keeps the conditions of one drm_device apart.
+// Returns:  0; -ENODEV once unplugged. While a register that failed is taken back, also -ENODEV for a caller
+//           that is inside the section or has begun to wait since that register began.
 template <class Condition>
 [[nodiscard]] int drm_wait_event(drm_device* drm, Condition condition);
 void drm_wake_up(drm_device* drm) noexcept;
 
-// --- Managed memory of owners with their own allocation ---------------------------------------------------------
+// --- Managed memory of owners with their own allocation ---------------------------------------------------
 
 // Declared here because the last put calls it; see also drm_managed.h.
 // At the very end calls free(container), which lies around the drm_device (M3).
@@ -179,10 +220,11 @@ void drm_wake_up(drm_device* drm) noexcept;
 [[nodiscard]] int drmm_add_final_kfree(drm_device* drm, void* container, std::size_t size,
                                        void (*free)(void* container)) noexcept;
 
-// --- Implementation of the inline parts ----------------------------------------------------------------------------
+// --- Implementation of the inline parts -------------------------------------------------------------------
 
 namespace detail {
 
+// What the parts of the adapter share.
 struct drm_core {
     static gate& section(drm_device* drm) noexcept { return drm->gate_; }
     static void set_drained(drm_device* drm) noexcept
@@ -197,42 +239,54 @@ struct drm_core {
         drm->free_ = destroy;
     }
 
-    template <class Condition>
-    static int wait_event(drm_device* drm, Condition& condition)
+    // drm_dev_unplug; `function` and `where` are for messages.
+    static int unplug(drm_device* drm, const char* function, source_place where) noexcept;
+
+    // --- Sleeping: until something changed since `seen` was read ---
+
+    static std::uint32_t events(const drm_device* drm) noexcept
     {
-        std::unique_lock held(drm->event_lock_);
+        return drm->events_.load(std::memory_order_acquire);
+    }
+    static void sleep(drm_device* drm, std::uint32_t seen) noexcept;
+    template <class Done>
+    static void wait_until(drm_device* drm, Done done) noexcept
+    {
         for (;;) {
-            if (drm_dev_is_unplugged(drm))
-                return -ENODEV;
-            if (condition())
-                return 0;
-            drm->event_.wait(held);
+            const std::uint32_t seen = events(drm);
+            if (done())
+                return;
+            sleep(drm, seen);
         }
     }
+    static std::uint32_t registrations(drm_device* drm) noexcept;
+    // True if drm_wait_event, called when `began` registers had begun, must return.
+    static bool must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept;
 
-    static int init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
-    static void get(drm_device* drm) noexcept;
-    static void put(drm_device* drm) noexcept;
-    static int register_device(drm_device* drm, unsigned long flags) noexcept;
-    static int unplug(drm_device* drm, source_place where) noexcept;
-    static bool unplugged(const drm_device* drm) noexcept { return !drm->gate_.is_open(); }
-    static void hide(drm_device* drm) noexcept;
-    static void wake_up(drm_device* drm) noexcept;
-    static int open(drm_device* drm, drm_file** file) noexcept;
-    static void close(drm_file* file) noexcept;
-    static long ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
-    static int set_container(drm_device* drm, void* container, std::size_t size,
-                             void (*free)(void*)) noexcept;
+    // --- Files ---
 
-private:
-    static void final_put(drm_device* drm) noexcept;
-    static void roll_back_register(drm_device* drm) noexcept;
-    template <class Done>
-    static void wait_until(drm_device* drm, Done done) noexcept;
-    static void kill_files(drm_device* drm) noexcept;
+    // Marks dead what was opened during the register under way.
+    static void kill_files_locked(drm_device* drm) noexcept DEVRES_REQUIRES(drm->files_lock_);
     static void unmap_files(drm_device* drm) noexcept;
-    static void unlink(drm_file* file) noexcept;
-    static void wait_until_unmapped(drm_file* file) noexcept;
+    static drm_file* begin_unmap(drm_device* drm) noexcept;
+    // Puts the file on a list, as its newest.
+    static void link_locked(drm_file* file, drm_file** list) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
+    static void unlink_locked(drm_file* file) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
+    // The hook has returned; wakes a closer that waits for that.
+    // Returns: `by_hook`: the caller must finish_close() the file, which is off the lists. `asked`: another
+    //          thread frees it as soon as the lock is left.
+    static drm_file::closing end_hook_locked(drm_file* file) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
+    static void finish_close(drm_file* file) noexcept;
+    // Enters the section for a guarded entry of the driver's table.
+    static drm_dev_guard enter(drm_file* file, source_place where) noexcept;
+
+    // Tells the analysis that a file on a list of `drm` has the lock of `drm`.
+    static void is_of(drm_device* drm, drm_file* file) noexcept DEVRES_REQUIRES(drm->files_lock_)
+        DEVRES_ASSERT_CAPABILITY(file->drm->files_lock_)
+    {
+        static_cast<void>(drm);
+        static_cast<void>(file);
+    }
 };
 
 #pragma GCC diagnostic push
@@ -260,10 +314,21 @@ void destroy_drm_object(void* object) noexcept
 template <class Condition>
 int drm_wait_event(drm_device* drm, Condition condition)
 {
-    return detail::drm_core::wait_event(drm, condition);
+    const std::uint32_t began = detail::drm_core::registrations(drm);
+    for (;;) {
+        const std::uint32_t seen = detail::drm_core::events(drm);
+        {
+            const detail::scoped_lock held(drm->condition_lock_);
+            if (detail::drm_core::must_stop_waiting(drm, began))
+                return -ENODEV;
+            if (condition())
+                return 0;
+        }
+        detail::drm_core::sleep(drm, seen);
+    }
 }
 
-// --- The section ---------------------------------------------------------------------------------------------------
+// --- The section ------------------------------------------------------------------------------------------
 
 // Enters the section of this drm_device. Nests, and may sleep inside.
 // Returns:  true, and `*idx` to be given to drm_dev_exit by the same thread; false once unplugged.
@@ -271,7 +336,7 @@ int drm_wait_event(drm_device* drm, Condition condition)
 [[nodiscard]] inline bool drm_dev_enter(drm_device* drm, int* idx, const char* file = __builtin_FILE(),
                                         int line = __builtin_LINE()) noexcept
 {
-    detail::reader_slot* slot = detail::try_enter(detail::drm_core::section(drm), {file, line});
+    detail::reader_slot* slot = detail::try_enter(drm->gate_, {file, line});
     if (!slot) [[unlikely]]
         return false;
     *idx = detail::slot_index(slot);
@@ -289,7 +354,7 @@ class [[nodiscard]] drm_dev_guard {
 public:
     [[gnu::always_inline]] explicit drm_dev_guard(drm_device* drm, const char* file = __builtin_FILE(),
                                                   int line = __builtin_LINE()) noexcept
-        : drm_(drm), slot_(detail::try_enter(detail::drm_core::section(drm), {file, line}))
+        : drm_(drm), slot_(detail::try_enter(drm->gate_, {file, line}))
     {
     }
     drm_dev_guard(drm_dev_guard&& other) noexcept
@@ -314,17 +379,19 @@ public:
     }
 
 private:
+    friend struct detail::drm_core;
     drm_dev_guard(drm_device* drm, detail::reader_slot* slot) noexcept : drm_(drm), slot_(slot) {}
 
     drm_device* drm_;
     detail::reader_slot* slot_;
 };
 
-// --- Allocation together with a device --------------------------------------------------------------------------------
+// --- Allocation together with a device --------------------------------------------------------------------
 
 // Makes a T, derived from drm_device, on the heap. Its first reference is dropped when `parent` releases its
 // resources; it is freed at the last put (M4).
-// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is rethrown.
+// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is
+//           rethrown.
 template <class T, class... Args>
 [[nodiscard]] T* devm_drm_dev_alloc(device* parent, const drm_driver* driver, Args&&... args)
 {

@@ -2,8 +2,8 @@
 //
 // drmm_*: the managed family of managed.h under its kernel names, on a drm_device.
 //
-// Results, errors, threading and cost: at the function of the same name in managed.h. What is attached is released
-// at the last drm_dev_put, after the driver's release hook and before the object is destroyed (M2).
+// Results, errors, threading and cost: at the function of the same name in managed.h. What is attached is
+// released at the last drm_dev_put, after the driver's release hook and before the object is destroyed (M2).
 //
 // Actions may take the drm_device, or the driver's own subclass of it, as their first parameter.
 // drmm_add_final_kfree is declared in drm_device.h.

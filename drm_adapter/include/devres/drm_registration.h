@@ -19,8 +19,8 @@ public:
     drm_registration(drm_registration&& other) noexcept : drm_(std::exchange(other.drm_, nullptr)) {}
     drm_registration& operator=(drm_registration&& other) noexcept
     {
-        drm_registration old(std::move(*this));
-        drm_ = std::exchange(other.drm_, nullptr);
+        drm_registration taken(std::move(other)); // it may be this one
+        std::swap(drm_, taken.drm_);
         return *this;
     }
     // Unplugs and puts. From inside the device's own section it cannot be unplugged: WARN, it stays visible.
@@ -30,10 +30,10 @@ public:
     // Returns:  0, or the error of drm_dev_register.
     [[nodiscard]] static int create(drm_device* drm, drm_registration* out, unsigned long flags = 0) noexcept;
 
-    // The same, owned by the parent's devres: unplugged at unbind, where its readers are waited for together with
-    // all others of the binding (D3).
-    // Returns:  0; -EINVAL if the drm_device's parent is another device; -ENODEV if the binding is closed; -ENOMEM; or
-    //           the error of drm_dev_register.
+    // The same, owned by the parent's devres, where it is newer than what `load` attached: unplugged at
+    // unbind, where its readers are waited for together with all others of the binding (D3).
+    // Returns:  0; -EINVAL if the drm_device's parent is another device; -ENODEV if the binding is closed;
+    //           -ENOMEM; or the error of drm_dev_register.
     [[nodiscard]] static int create_owned_by_device(const bound_device& dev, drm_device* drm,
                                                     unsigned long flags = 0) noexcept;
 

@@ -2,13 +2,17 @@
 //
 // A binding: one bind of one device, an identity that is never reused.
 //
-// It outlives the bind for as long as a handle refers to it, closes everything that belongs to the bind in one
-// step, and is what bound_device proves.
+// It outlives the bind for as long as a handle refers to it, closes everything that belongs to the bind in
+// one step, and is what bound_device proves.
 //
 // Thread safety: every function may be called by any thread that holds a reference.
+// Invariants
+// 1. Once the domain is closed no member is added, and has_readers_ no longer changes.
+// 2. Members are found by identity and removed in constant time, however many there are.
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 #include <type_traits>
 
 #include <devres/detail/action.h>
@@ -17,16 +21,69 @@
 
 namespace devres::detail {
 
-// Something else that ends with the binding, such as a drm_device registered by it. Lives in its owner, who
-// takes it off the binding before it goes.
+// Something else that ends with the binding, such as a drm_device registered by it. It lives in its owner,
+// who takes it off the binding before it goes.
 struct binding_member {
-    gate* object = nullptr;
-    // Called with the closing done and all readers out, before anything is released.
-    void (*drained)(binding_member* member) = nullptr;
-    binding_member* next = nullptr;
+    using notify_fn = void (*)(binding_member* member) noexcept;
+
+    binding_member(gate& gate_of_it, notify_fn wake_it, notify_fn on_drained) noexcept
+        : object(gate_of_it), wake(wake_it), drained(on_drained)
+    {
+    }
+    binding_member(const binding_member&) = delete;
+    binding_member& operator=(const binding_member&) = delete;
+
+    gate& object;
+    // Both are called under the binding's lock and must not call back into the binding.
+    const notify_fn wake;    // everything of the binding is closed: wakes who sleeps inside `object`
+    const notify_fn drained; // all readers are out; nothing has been released yet
+
+private:
+    friend class member_table;
+    binding_member* next_ = nullptr;  // in the bucket
+    binding_member** link_ = nullptr; // what points to this one; null: not in a table
 };
 
-// Something that the last of its users could not free yet, because the device's list may still be busy with it.
+// The members of one binding by the identity of their gates: a hash table whose links lie in the members.
+// Thread safety: none; the binding's lock guards it.
+class member_table {
+public:
+    member_table() noexcept = default;
+    ~member_table();
+    member_table(const member_table&) = delete;
+    member_table& operator=(const member_table&) = delete;
+
+    void insert(binding_member* member) noexcept;
+    void remove(binding_member* member) noexcept; // not in the table: no-op
+    bool contains(identity id) const noexcept;
+
+    void close_all() const noexcept;
+    // Calls the function of each member that `which` selects.
+    void notify_all(const binding_member::notify_fn binding_member::*which) const noexcept;
+
+    // How many buckets it should have now: more than it has if it is full, else 0.
+    std::size_t wanted() const noexcept { return count_ < size_ ? 0 : 2 * size_; }
+    // Moves everything to `size` empty buckets, a power of two.
+    // Returns: the former buckets, for the caller to delete; null if those were the first ones.
+    binding_member** rehash(binding_member** buckets, std::size_t size) noexcept;
+
+private:
+    static constexpr std::size_t first_size = 4;
+
+    // Identities are consecutive numbers.
+    binding_member** bucket_of(identity id) const noexcept { return &buckets_[id & (size_ - 1)]; }
+    void link(binding_member* member) noexcept;
+    template <class Visit>
+    void for_each(Visit visit) const noexcept;
+
+    binding_member* first_[first_size] = {};
+    binding_member** buckets_ = first_;
+    std::size_t size_ = first_size;
+    std::size_t count_ = 0;
+};
+
+// Something that the last of its users could not free yet, because the device's list may still be busy with
+// it.
 struct binding_leftover {
     binding_leftover* next = nullptr;
 };
@@ -44,20 +101,23 @@ public:
 
     // The device with a reference, or null once the bind has ended.
     device* get_device() noexcept;
+    // The same without a reference.
     device* peek_device() noexcept;
 
     // Returns: false if the binding is closed already.
     bool add_member(binding_member* member) noexcept;
     void remove_member(binding_member* member) noexcept;
 
-    // From now on somebody may be inside: unbind has to wait.
-    void expect_readers() noexcept { has_readers_.store(true, std::memory_order_relaxed); }
+    // From now on somebody may be inside, so that unbind has to wait.
+    // Returns: false if the binding was closed before anybody said so.
+    bool expect_readers() noexcept;
 
     // Everybody inside the binding or one of its members.
     reader_set readers() const noexcept { return {&names, this}; }
 
-    // D3 (2): closes the domain and every member, then waits once.
-    void close_and_wait() noexcept;
+    // D3 (2): closes the domain and every member, wakes who sleeps inside a member, then waits once.
+    // `function` and `owner` say in reports who waits.
+    void close_and_wait(const char* function, devres_head* owner) noexcept;
 
     // Keeps it until everything of the bind has been released. False if that has happened.
     bool keep_until_end(binding_leftover* leftover) noexcept;
@@ -72,17 +132,20 @@ private:
 
     gate domain_;
     std::atomic<int> references_{1};
+    // Both are only ever set, under lock_ and while the domain is open. So who closes the domain under lock_
+    // sees what was set before, and a relaxed look without the lock that finds one set needs no more.
     std::atomic<bool> has_readers_{false};
+    std::atomic<bool> has_members_{false};
     mutable lock lock_;
     device* device_ DEVRES_GUARDED_BY(lock_);
-    binding_member* members_ DEVRES_GUARDED_BY(lock_) = nullptr;
+    member_table members_ DEVRES_GUARDED_BY(lock_);
     binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
 };
 
-// Frees what a binding kept. Where the only kind of leftover is known (devres_ptr.cpp).
+// Frees what a binding kept. It is where the only kind of leftover is known (devres_ptr.cpp).
 void free_leftovers(binding_leftover* kept) noexcept;
 
-// Access to what bound_device hides, for the adapters.
+// What bind and unbind share, and access to what bound_device hides, for the adapters.
 struct device_core {
     static binding* binding_of(const bound_device& dev) noexcept { return dev.binding_; }
 
@@ -97,26 +160,24 @@ struct device_core {
         bound_device dev_;
     };
 
-    static int attach(const device_driver* driver, device* dev) noexcept;
-    static int release_driver(device* dev, source_place where) noexcept;
-    static int add(device* dev) noexcept;
-    static int del(device* dev, const char* function, source_place where) noexcept;
-    static void get(device* dev) noexcept { dev->references_.fetch_add(1, std::memory_order_relaxed); }
-    static void put(device* dev) noexcept;
-    static void destroy(device* dev) noexcept;
-
-    static const char* name(const device* dev) noexcept { return dev->name_; }
-    static void set_data(device* dev, void* data) noexcept { dev->driver_data_.store(data); }
-    static void* data(const device* dev) noexcept { return dev->driver_data_.load(); }
-    static const device_driver* driver(const device* dev) noexcept { return dev->driver_.load(); }
-
-private:
+    // The section that bind, unbind and delete of one device exclude each other in (D6).
     class bind_section;
-    static binding* take_binding(device* dev) noexcept;
-    static binding* take_proven(device* dev) noexcept;
+
+    // Unbinds if bound, forgets the device and releases what it has (D4, D5). Returns: 0 or -EDEADLK.
+    static int del(device* dev, const char* function, source_place where) noexcept;
+    // True, after a WARN, if the calling thread may not wait for the section: it is in it, or whoever is
+    // waits for it.
+    static bool would_deadlock(device* dev, const char* function) noexcept;
+    // True, after a WARN, if the calling thread is inside what unbind would wait for (D3 (0)).
     static bool is_inside(device* dev, const char* function, source_place where) noexcept;
-    static void unbind(device* dev) noexcept;
-    static void end_binding(device* dev) noexcept;
+    // D3 (1) to (4).
+    static void unbind(device* dev, const char* function) noexcept DEVRES_REQUIRES(dev->bind_lock_);
+    // D3 (2) to (4).
+    static void end_binding(device* dev, const char* function) noexcept DEVRES_REQUIRES(dev->bind_lock_);
+
+    // The binding, with a reference or without; null if not bound.
+    static binding* get_binding(device* dev) noexcept;
+    static binding* peek_binding(device* dev) noexcept;
 };
 
 // Actions attached with a proof of binding may take one (V10).

@@ -144,6 +144,11 @@ public:
     {
         return (state_.state.load(std::memory_order_acquire) & (revoke::closed | revoke::shut)) == 0;
     }
+    // False while it is only shut: then it may open again.
+    bool is_closed() const noexcept
+    {
+        return (state_.state.load(std::memory_order_acquire) & revoke::closed) != 0;
+    }
     bool admits() const noexcept { return revoke::open(state_); }
     bool close() noexcept { return revoke::close(state_); }
     // For now, while a registration is taken back. Opening does not undo a close().
@@ -207,6 +212,8 @@ private:
 // Waits until none of `readers` is inside (what they are inside of was closed before). One barrier, one wait, however
 // many gates. Blocking: sleeps; other readers do not delay it.
 void wait_for_readers(const reader_set& readers) noexcept;
+// The same, saying for whom: the public function that waits, and the head of what is being ended.
+void wait_for_readers(const reader_set& readers, const char* function, devres_head* owner) noexcept;
 
 // True if one of them is inside now; what a drop that may not wait asks. One barrier.
 bool has_readers(const reader_set& readers) noexcept;
@@ -215,6 +222,7 @@ bool has_readers(const reader_set& readers) noexcept;
 source_place inside_at(const reader_set& readers) noexcept;
 
 // True, after a WARN that names both places, if this thread is one of `readers`: waiting would never end (V5).
+// `where` has no file if the caller of the library is not known, as in a destructor; the WARN then names one place.
 bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers,
                     source_place where) noexcept;
 

@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: MIT
+//
+// Bind and unbind: the section that they exclude each other in, and what they do there.
+
+#include <cerrno>
+#include <new>
+
+#include <devres/detail/binding.h>
+#include <devres/detail/report.h>
+#include <devres/detail/thread.h>
+
+namespace devres {
+namespace detail {
+
+// --- The section (D6) -------------------------------------------------------------------------------------
+
+// Requires: would_deadlock() has said no. Keeps the device, since what runs inside may drop the last other
+// reference.
+class DEVRES_SCOPED_CAPABILITY device_core::bind_section {
+public:
+    explicit bind_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_)
+        : dev_(devres::get_device(dev))
+    {
+        dev_->bind_lock_.acquire();
+        dev_->binder_.store(this_thread(), std::memory_order_relaxed);
+    }
+    ~bind_section() DEVRES_RELEASE()
+    {
+        dev_->binder_.store(nullptr, std::memory_order_relaxed);
+        dev_->bind_lock_.release();
+        put_device(dev_);
+    }
+    bind_section(const bind_section&) = delete;
+    bind_section& operator=(const bind_section&) = delete;
+
+private:
+    device* dev_;
+};
+
+bool device_core::would_deadlock(device* dev, const char* function) noexcept
+{
+    const char* why = nullptr;
+    if (dev->binder_.load(std::memory_order_relaxed) == this_thread())
+        why = "called from inside bind or unbind of the same device";
+    else if (dev->references_.is_ending())
+        why = "called while the last put releases the device";
+    else if (releasing_here(&dev->devres)) // unbind waits for whoever releases something of the device (C15)
+        why = "called from inside a release callback of the same device";
+    if (why)
+        warn(function, &dev->devres, "%s", why);
+    return why != nullptr;
+}
+
+bool device_core::is_inside(device* dev, const char* function, source_place where) noexcept
+{
+    binding* now = get_binding(dev);
+    if (!now)
+        return false;
+    const bool inside = warn_if_inside(function, &dev->devres, now->readers(), where);
+    now->put();
+    return inside;
+}
+
+// --- The binding of a device ------------------------------------------------------------------------------
+
+binding* device_core::get_binding(device* dev) noexcept
+{
+    const scoped_lock held(dev->binding_lock_);
+    if (dev->binding_)
+        dev->binding_->get();
+    return dev->binding_;
+}
+
+// Inside the bind section nobody else changes it; an action with a proof is released by the unbind of its
+// binding, or by a thread that this unbind waits for (C15).
+binding* device_core::peek_binding(device* dev) noexcept
+{
+    const scoped_lock held(dev->binding_lock_);
+    return dev->binding_;
+}
+
+namespace {
+
+device* device_of(devres_head* head) noexcept
+{
+    return container_of<&device::devres>(head);
+}
+
+} // namespace
+
+device_core::proof::proof(devres_head* head) noexcept : dev_(device_of(head), peek_binding(device_of(head)))
+{
+}
+
+// --- Unbind -----------------------------------------------------------------------------------------------
+
+void device_core::unbind(device* dev, const char* function) noexcept
+{
+    const device_driver* driver = dev->driver_.load(std::memory_order_relaxed);
+    if (driver->remove) {
+        const bound_device proof(dev, peek_binding(dev));
+        driver->remove(proof);
+    }
+    end_binding(dev, function);
+}
+
+void device_core::end_binding(device* dev, const char* function) noexcept
+{
+    binding* ended = peek_binding(dev);
+    ended->close_and_wait(function, &dev->devres);
+    devres_drain(&dev->devres);
+    {
+        const scoped_lock held(dev->binding_lock_);
+        dev->binding_ = nullptr;
+    }
+    dev->driver_.store(nullptr, std::memory_order_release);
+    dev->driver_data_.store(nullptr);
+    free_leftovers(ended->end());
+    ended->put();
+    put_device(dev); // the binding's; not the last one, since the section has its own
+}
+
+int device_core::del(device* dev, const char* function, source_place where) noexcept
+{
+    if (is_inside(dev, function, where) || would_deadlock(dev, function))
+        return -EDEADLK;
+    const bind_section section(dev);
+    if (dev->driver_.load(std::memory_order_relaxed))
+        unbind(dev, function);
+    dev->registered_.store(false, std::memory_order_release);
+    devres_drain(&dev->devres);
+    return 0;
+}
+
+} // namespace detail
+
+using detail::device_core;
+
+int device_driver_attach(const device_driver* driver, device* dev) noexcept
+{
+    if (!driver || !dev)
+        return -EINVAL;
+    if (detail::binding* now = device_core::get_binding(dev)) {
+        // Waiting for the section from inside a guard would wait for whoever waits for the guard.
+        const bool inside = detail::inside_at(now->readers()).file != nullptr;
+        now->put();
+        if (inside)
+            return -EBUSY;
+    }
+    if (device_core::would_deadlock(dev, "device_driver_attach"))
+        return -EDEADLK;
+    const device_core::bind_section section(dev);
+    if (!dev->registered_.load(std::memory_order_acquire) || dev->references_.has_ended())
+        return -ENODEV;
+    if (dev->driver_.load(std::memory_order_relaxed))
+        return -EBUSY;
+    if (detail::warn_if_not_empty("device_driver_attach", &dev->devres))
+        return -EBUSY;
+
+    auto* fresh = new (std::nothrow) detail::binding(dev);
+    if (!fresh)
+        return -ENOMEM;
+    get_device(dev); // the binding's; put in end_binding()
+    {
+        const detail::scoped_lock held(dev->binding_lock_);
+        dev->binding_ = fresh;
+    }
+    dev->driver_.store(driver, std::memory_order_release);
+    const int err = driver->probe ? driver->probe(bound_device(dev, fresh)) : 0;
+    if (err)
+        device_core::end_binding(dev, "device_driver_attach");
+    return err;
+}
+
+int device_release_driver(device* dev, const char* file, int line) noexcept
+{
+    constexpr const char* function = "device_release_driver";
+    if (!dev)
+        return -EINVAL;
+    if (device_core::is_inside(dev, function, {file, line}) || device_core::would_deadlock(dev, function))
+        return -EDEADLK;
+    const device_core::bind_section section(dev);
+    if (dev->driver_.load(std::memory_order_relaxed))
+        device_core::unbind(dev, function);
+    return 0;
+}
+
+} // namespace devres

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: MIT
+//
+// Register, unregister and unplug (M5), and who sleeps until one of them has done something.
+//
+// The section of a drm_device is its gate. Unplug, and an unbind that owns the registration, close it for
+// good. A register whose `load` failed shuts it until everybody inside has left, then opens it again.
+
+#include <cerrno>
+#include <climits>
+#include <utility>
+
+#include <devres/detail/report.h>
+#include <devres/detail/thread.h>
+#include <devres/drm_device.h>
+
+namespace devres {
+namespace detail {
+
+namespace {
+
+// Keeps a drm_device while hooks of its driver run, which may drop the caller's reference.
+class kept_alive {
+public:
+    explicit kept_alive(drm_device* drm) noexcept : drm_(drm_dev_get(drm)) {}
+    ~kept_alive() { drm_dev_put(drm_); }
+    kept_alive(const kept_alive&) = delete;
+    kept_alive& operator=(const kept_alive&) = delete;
+
+private:
+    drm_device* drm_;
+};
+
+} // namespace
+
+// --- Sleeping ---------------------------------------------------------------------------------------------
+
+void drm_core::sleep(drm_device* drm, std::uint32_t seen) noexcept
+{
+    park::sleep_until(parking_lot, drm->events_, seen, [drm, seen] { return events(drm) != seen; });
+}
+
+std::uint32_t drm_core::registrations(drm_device* drm) noexcept
+{
+    const scoped_lock held(drm->files_lock_);
+    return drm->registrations_;
+}
+
+bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
+{
+    if (drm->gate_.is_open())
+        return false;
+    if (drm->gate_.is_closed())
+        return true;
+    // Shut: the register that failed waits for whoever is inside. Who has waited since before that register
+    // is served again when the section has been opened.
+    return inside_at(reader_set(drm->gate_)).file || registrations(drm) == began;
+}
+
+// --- Unplug -----------------------------------------------------------------------------------------------
+
+int drm_core::unplug(drm_device* drm, const char* function, source_place where) noexcept
+{
+    using state = drm_device::unplug_state;
+    if (warn_if_inside(function, &drm->devres, reader_set(drm->gate_), where))
+        return -EDEADLK;
+    const kept_alive keep(drm);
+    bool first = false;
+    bool own_hook = false;
+    {
+        const scoped_lock held(drm->files_lock_);
+        first = drm->unplug_ == state::no;
+        if (first) {
+            drm->unplug_ = state::running;
+            drm->unplugger_ = this_thread();
+            drm->gate_.close();
+        }
+        own_hook = !first && drm->unplugger_ == this_thread();
+    }
+    if (own_hook) // the first one goes on when its hook has returned
+        return 0;
+    if (!first) {
+        wait_until(drm, [drm] {
+            const scoped_lock held(drm->files_lock_);
+            return drm->unplug_ == state::done;
+        });
+        return 0;
+    }
+    drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
+    if (!drm->drained_.load(std::memory_order_acquire))
+        wait_for_readers(reader_set(drm->gate_), function, &drm->devres);
+    drm_dev_unregister(drm);
+    unmap_files(drm);
+    {
+        const scoped_lock held(drm->files_lock_);
+        drm->unplug_ = state::done;
+        drm->unplugger_ = nullptr;
+    }
+    drm_wake_up(drm);
+    return 0;
+}
+
+} // namespace detail
+
+using detail::drm_core;
+using detail::scoped_lock;
+
+// --- Register ---------------------------------------------------------------------------------------------
+
+int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
+{
+    const detail::reader_set inside(drm->gate_);
+    {
+        const scoped_lock held(drm->files_lock_);
+        if (drm->unplug_ != drm_device::unplug_state::no || drm->gate_.is_closed() ||
+            drm->references_.is_ending())
+            return -ENODEV;
+        if (drm->visible_ || drm->registering_)
+            return -EBUSY;
+        drm->visible_ = drm->registering_ = true;
+        ++drm->registrations_;
+    }
+    const detail::kept_alive keep(drm);
+    const int err = drm->driver->load ? drm->driver->load(drm, flags) : 0;
+    if (err) {
+        {
+            const scoped_lock held(drm->files_lock_);
+            drm->visible_ = false;
+            drm->gate_.shut();
+            drm_core::kill_files_locked(drm);
+        }
+        drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
+        if (detail::inside_at(inside).file)
+            detail::warn("drm_dev_register", &drm->devres,
+                         "the driver's load failed and has not left the section");
+        else
+            detail::wait_for_readers(inside, "drm_dev_register", &drm->devres);
+    }
+    {
+        const scoped_lock held(drm->files_lock_);
+        drm->registering_ = false;
+        drm->gate_.open_again(); // if it was shut; an unplug or unbind meanwhile has closed it
+    }
+    if (err)
+        drm_wake_up(drm); // guarded ioctls of older files wait for the section to open again
+    return err;
+}
+
+void drm_dev_unregister(drm_device* drm) noexcept
+{
+    const scoped_lock held(drm->files_lock_);
+    drm->visible_ = false;
+}
+
+int drm_dev_unplug(drm_device* drm, const char* file, int line) noexcept
+{
+    return drm_core::unplug(drm, "drm_dev_unplug", {file, line});
+}
+
+bool drm_dev_is_unplugged(const drm_device* drm) noexcept
+{
+    return drm->gate_.is_closed();
+}
+
+void drm_wake_up(drm_device* drm) noexcept
+{
+    drm->events_.fetch_add(1, std::memory_order_seq_cst);
+    detail::park::wake(detail::parking_lot, drm->events_, INT_MAX);
+}
+
+} // namespace devres
