@@ -2,9 +2,8 @@
 //
 // Slots that belong to no record: for guards nested deeper than a record, for detached ones, and for emergencies.
 //
-// A thread keeps some free ones in its record, so that taking and giving back costs no locked instruction; batches go
-// to and come from a list of the process. `object` of a free slot links it to the next one: a revoker does not look at it
-// while `domain` is 0.
+// A thread keeps some free ones in its record, so that taking and giving back costs no locked instruction (records.h);
+// batches go to and come from a list of the process.
 
 #include "revocation/records.h"
 
@@ -20,70 +19,35 @@ constinit std::atomic<bool> emergency_used{false};
 
 namespace {
 
-constexpr std::uint32_t batch = 32;
+constexpr std::uint32_t batch = most_loose / 2;
 
 constinit reader_slot* spare_slots DEVRES_GUARDED_BY(registry_lock) = nullptr;
-
-void push(reader_slot*& list, reader_slot& slot) noexcept
-{
-    slot.object.store(reinterpret_cast<std::uintptr_t>(list), std::memory_order_relaxed);
-    list = &slot;
-}
-
-reader_slot* pop(reader_slot*& list) noexcept
-{
-    reader_slot* first = list;
-    if (first) // SAFETY: push() has put a pointer there
-        list = reinterpret_cast<reader_slot*>(
-            static_cast<std::uintptr_t>(first->object.load(std::memory_order_relaxed)));
-    return first;
-}
-
-// While it lives this thread changes its list, and a signal handler on it does without.
-class list_change {
-public:
-    explicit list_change(reader_record& record) noexcept : record_(record)
-    {
-        record_.busy.store(true, std::memory_order_relaxed);
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-    }
-    ~list_change()
-    {
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-        record_.busy.store(false, std::memory_order_relaxed);
-    }
-    list_change(const list_change&) = delete;
-    list_change& operator=(const list_change&) = delete;
-
-private:
-    reader_record& record_;
-};
 
 reader_slot* take_spare_locked() noexcept DEVRES_REQUIRES(registry_lock)
 {
     if (!spare_slots)
         if (reader_record* fresh = loose_slots.add_locked())
             for (unsigned i = reader_record::capacity; i-- != 0;)
-                push(spare_slots, fresh->slots[i]);
-    return pop(spare_slots);
+                push_free(spare_slots, fresh->slots[i]);
+    return pop_free(spare_slots);
 }
 
-[[gnu::noinline]] void refill(reader_record& mine) noexcept
+void refill(reader_record& mine) noexcept
 {
     const scoped_lock held(registry_lock);
     do {
         reader_slot* slot = take_spare_locked();
         if (!slot)
             return;
-        push(mine.loose, *slot);
+        push_free(mine.loose, *slot);
     } while (++mine.loose_count < batch && spare_slots);
 }
 
-[[gnu::noinline]] void give_batch_back(reader_record& mine) noexcept
+void give_batch_back(reader_record& mine) noexcept
 {
     const scoped_lock held(registry_lock);
     for (; mine.loose_count > batch; --mine.loose_count)
-        push(spare_slots, *pop(mine.loose));
+        push_free(spare_slots, *pop_free(mine.loose));
 }
 
 // --- Emergencies: no lock, no memory, in signal handlers as well ---
@@ -116,6 +80,8 @@ reader_slot* take_emergency() noexcept
     return nullptr;
 }
 
+} // namespace
+
 void give_emergency(const reader_slot& slot) noexcept
 {
     const unsigned index = emergency_slots.index_of(slot);
@@ -123,22 +89,18 @@ void give_emergency(const reader_slot& slot) noexcept
                                                std::memory_order_release);
 }
 
-} // namespace
-
-reader_slot* take_loose(std::uint32_t thread) noexcept
+reader_slot* take_loose_slow(reader_record* mine) noexcept
 {
-    reader_record* const mine = this_reader.record;
     const bool may_use_lists = !mine || !mine->busy.load(std::memory_order_relaxed);
     reader_slot* slot = nullptr;
     if (mine && may_use_lists) {
         const list_change now(*mine);
-        if (!mine->loose) [[unlikely]]
-            refill(*mine);
-        slot = pop(mine->loose);
+        refill(*mine);
+        slot = pop_free(mine->loose);
         if (slot)
             --mine->loose_count;
     }
-    if (!slot) [[unlikely]]
+    if (!slot)
         slot = take_emergency();
     if (!slot && may_use_lists) {
         const scoped_lock held(registry_lock);
@@ -146,26 +108,17 @@ reader_slot* take_loose(std::uint32_t thread) noexcept
     }
     if (!slot)
         bug("guard", nullptr, "no memory, and all slots for emergencies are in use");
-    place_of(*slot).thread.store(thread, std::memory_order_relaxed);
-    if (mine && thread)
-        ++mine->loose_held;
     return slot;
 }
 
-void give_loose(reader_slot& slot) noexcept
+void give_loose_slow(reader_slot& slot, reader_record* mine) noexcept
 {
-    reader_record* const mine = this_reader.record;
-    if (&reader_chunk::of(slot) == &emergency_slots) [[unlikely]] {
-        give_emergency(slot);
-    } else if (mine) [[likely]] {
+    if (mine) {
         const list_change now(*mine);
-        push(mine->loose, slot);
-        if (++mine->loose_count > 2 * batch) [[unlikely]]
-            give_batch_back(*mine);
-    } else {
-        const scoped_lock held(registry_lock);
-        push(spare_slots, slot);
+        give_batch_back(*mine);
     }
+    const scoped_lock held(registry_lock);
+    push_free(spare_slots, slot);
 }
 
 void keep_only_loose_of_locked(std::uint32_t thread_before, std::uint32_t thread_now) noexcept
@@ -184,7 +137,7 @@ void keep_only_loose_of_locked(std::uint32_t thread_before, std::uint32_t thread
     loose_slots.any([&](reader_record& record) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
         for (reader_slot& slot : record.slots)
             if (!keep(slot))
-                push(spare_slots, slot);
+                push_free(spare_slots, slot);
         return false;
     });
     for (unsigned i = 0; i != emergencies; ++i)

@@ -117,6 +117,12 @@ extern std::atomic<bool> emergency_used;
 template <class Visit>
 bool any_slot_of(const reader_record& record, Visit visit) noexcept
 {
+    // Most records are idle, which one branch finds out.
+    identity any = 0;
+    for (const reader_slot& slot : record.slots)
+        any |= slot.domain.load(std::memory_order_acquire);
+    if (any == 0) [[likely]]
+        return false;
     for (const reader_slot& slot : record.slots)
         if (slot.domain.load(std::memory_order_acquire) != 0 && visit(slot))
             return true;
@@ -162,9 +168,75 @@ bool watch_thread_end(reader_record* record) noexcept;
 
 // --- Loose slots ---
 
-// Never fails; in the name of the thread of that number, or of nobody if 0.
-reader_slot* take_loose(std::uint32_t thread) noexcept;
-void give_loose(reader_slot& slot) noexcept;
+// Lists of free ones, linked through `object`: a revoker does not look at that while `domain` is 0.
+inline void push_free(reader_slot*& list, reader_slot& slot) noexcept
+{
+    slot.object.store(reinterpret_cast<std::uintptr_t>(list), std::memory_order_relaxed);
+    list = &slot;
+}
+inline reader_slot* pop_free(reader_slot*& list) noexcept
+{
+    reader_slot* first = list;
+    if (first) [[likely]] // SAFETY: push_free() has put a pointer there
+        list = reinterpret_cast<reader_slot*>(
+            static_cast<std::uintptr_t>(first->object.load(std::memory_order_relaxed)));
+    return first;
+}
+
+// While it lives this thread changes the list in its record, and a signal handler on it does without.
+class list_change {
+public:
+    explicit list_change(reader_record& record) noexcept : record_(record)
+    {
+        record_.busy.store(true, std::memory_order_relaxed);
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    ~list_change()
+    {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+        record_.busy.store(false, std::memory_order_relaxed);
+    }
+    list_change(const list_change&) = delete;
+    list_change& operator=(const list_change&) = delete;
+
+private:
+    reader_record& record_;
+};
+
+reader_slot* take_loose_slow(reader_record* mine) noexcept;
+void give_loose_slow(reader_slot& slot, reader_record* mine) noexcept;
+
+// A free loose slot for the thread of that number, or for nobody if 0. Never fails. `mine` is this thread's record or null.
+inline reader_slot* take_loose(reader_record* mine, std::uint32_t thread) noexcept
+{
+    reader_slot* slot = nullptr;
+    if (mine && !mine->busy.load(std::memory_order_relaxed)) [[likely]] {
+        const list_change now(*mine);
+        slot = pop_free(mine->loose);
+        if (slot) [[likely]]
+            --mine->loose_count;
+    }
+    if (!slot) [[unlikely]]
+        slot = take_loose_slow(mine);
+    place_of(*slot).thread.store(thread, std::memory_order_relaxed);
+    if (mine && thread)
+        ++mine->loose_held;
+    return slot;
+}
+
+// A thread that has more free ones than this gives some to the process.
+inline constexpr std::uint32_t most_loose = 64;
+
+// Gives back one that is cleared and not for emergencies.
+inline void give_loose(reader_slot& slot, reader_record* mine) noexcept
+{
+    if (!mine || mine->loose_count == most_loose) [[unlikely]]
+        return give_loose_slow(slot, mine);
+    const list_change now(*mine);
+    push_free(mine->loose, slot);
+    ++mine->loose_count;
+}
+void give_emergency(const reader_slot& slot) noexcept;
 
 // After fork, in the child: forgets what threads that did not come along have taken.
 void keep_only_this_thread_locked(std::uint32_t thread_before) noexcept DEVRES_REQUIRES(registry_lock);

@@ -19,9 +19,9 @@ namespace {
 constexpr identity ended = ~identity{0};
 
 // Frees the ended slots at the top.
-void lower_top() noexcept
+inline void lower_top(const reader_record* mine) noexcept
 {
-    while (this_reader.top != this_reader.record->slots) {
+    while (this_reader.top != mine->slots) {
         reader_slot& newest = this_reader.top[-1];
         if (newest.domain.load(std::memory_order_acquire) != 0 ||
             newest.object.load(std::memory_order_acquire) != ended)
@@ -91,7 +91,10 @@ void leave_loose(reader_slot& slot) noexcept
             taken = place_in(slot);
     }
     revoke::clear(slot, reader_announcements);
-    give_loose(slot);
+    if (&reader_chunk::of(slot) == &emergency_slots)
+        give_emergency(slot);
+    else
+        give_loose(slot, this_reader.record);
     if (foreign)
         warn_of_foreign_end(taken);
 }
@@ -112,40 +115,64 @@ void leave_foreign(reader_slot& slot) noexcept
         warn_of_foreign_end(taken);
 }
 
+// Neither the simple end of a detached guard nor a guard of this thread's record.
+[[gnu::noinline, gnu::cold]] void leave_otherwise(reader_slot& slot) noexcept
+{
+    if (is_loose(reader_chunk::of(slot)))
+        leave_loose(slot);
+    else
+        leave_foreign(slot);
+    if (this_reader.record)
+        lower_top(this_reader.record);
+}
+
 } // namespace
 
 reader_slot* take_slot_slow() noexcept
 {
     if (!this_reader.record && !begin_reading())
-        return take_loose(thread_number());
-    lower_top();
+        return take_loose(nullptr, thread_number());
+    reader_record* mine = this_reader.record;
+    lower_top(mine);
     if (this_reader.top == this_reader.limit)
-        return take_loose(my_number());
+        return take_loose(mine, mine->thread.load(std::memory_order_relaxed));
     return this_reader.top++;
 }
 
 void leave_slow(reader_slot* slot) noexcept
 {
-    if (this_reader.record && is_of_record(*slot, this_reader.record)) {
+    reader_record* mine = this_reader.record;
+    if (!mine) [[unlikely]]
+        return leave_otherwise(*slot);
+    if (is_of_record(*slot, mine)) { // not the newest
         slot->object.store(ended, std::memory_order_release);
         revoke::clear(*slot, reader_announcements);
-        lower_top();
-    } else if (is_loose(reader_chunk::of(*slot))) {
-        leave_loose(*slot);
-    } else {
-        leave_foreign(*slot);
+        return lower_top(mine);
+    }
+    const std::uint32_t thread = place_of(*slot).thread.load(std::memory_order_relaxed);
+    const bool detached = thread == 0;
+    if (!reader_chunk::of(*slot).loose ||
+        (!detached && thread != mine->thread.load(std::memory_order_relaxed))) [[unlikely]]
+        return leave_otherwise(*slot);
+    revoke::clear(*slot, reader_announcements);
+    give_loose(*slot, mine);
+    if (!detached) { // nested deeper than the record: above guards that may have ended
+        forget_loose();
+        lower_top(mine);
     }
 }
 
 reader_slot* detach(reader_slot* slot) noexcept
 {
+    reader_record* mine = this_reader.record;
     reader_place& place = place_of(*slot);
-    if (is_loose(reader_chunk::of(*slot))) { // it stays: a guard moves from a record to a loose slot only
+    if (!(mine && is_of_record(*slot, mine)) && is_loose(reader_chunk::of(*slot))) {
+        // It stays: a guard moves from a record to a loose slot only.
         if (place.thread.exchange(0, std::memory_order_relaxed) != 0)
             forget_loose();
         return slot;
     }
-    reader_slot* to = take_loose(0);
+    reader_slot* to = take_loose(mine, 0);
     reader_place& its_place = place_of(*to);
     its_place.file.store(place.file.load(std::memory_order_relaxed), std::memory_order_relaxed);
     its_place.line.store(place.line.load(std::memory_order_relaxed), std::memory_order_relaxed);
