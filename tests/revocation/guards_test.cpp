@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include <devres/detail/revocation.h>
+#include <devres/devres.h>
 #include <devres/revocable.h>
 
 #include "revocation/tracked.h"
@@ -441,6 +442,113 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     EXPECT_LE(seen.size(), 3u);
+}
+
+// --- Moving, giving up -------------------------------------------------------------------------------------------
+
+TEST_F(GuardsTest, MovingAGuardToItselfChangesNothing) // V1
+{
+    object r(&t, 7);
+    auto guard = r.try_access();
+    auto& same = guard;
+    guard = std::move(same);
+    ASSERT_TRUE(guard);
+    EXPECT_EQ(7, guard->check());
+    EXPECT_EQ(1, slots_in_use());
+    guard = {};
+    EXPECT_TRUE(r.revoke());
+}
+
+// V1: a nowait revoke has claimed the object and found a reader; meanwhile that one leaves and a pass of the owner destroys
+// the object.
+TEST_F(GuardsTest, GivingUpAClaimDoesNotBringADestroyedObjectBack)
+{
+    detail::revocable_state state;
+    state.close();
+    ASSERT_TRUE(state.claim());
+    state.gone();
+    state.give_up_claim();
+    EXPECT_TRUE(state.is_gone());
+    EXPECT_FALSE(state.claim());
+    EXPECT_EQ(detail::revocable_state::outcome::lost, state.begin_revoke({}));
+}
+
+TEST_F(GuardsTest, AClaimThatWasGivenUpCanBeClaimedAgain) // V1
+{
+    detail::revocable_state state;
+    ASSERT_TRUE(state.claim());
+    EXPECT_FALSE(state.claim());
+    std::thread next([&] { EXPECT_TRUE(state.claim_or_wait()); });
+    state.give_up_claim();
+    next.join();
+    EXPECT_FALSE(state.is_gone());
+}
+
+TEST_F(GuardsTest, ASelfRevokeIsReportedInTheNameOfItsCallerAndOfWhatItRevokes) // V5
+{
+    static constexpr devres_owner_ops ops{"gadget", [](devres_head*) { return "g7"; }};
+    devres_head head(&ops);
+    detail::revocable_state state;
+    detail::reader_slot* slot = detail::try_enter(state.object(), {"here.cpp", 1});
+    EXPECT_EQ(detail::revocable_state::outcome::inside,
+              state.begin_revoke({"there.cpp", 2}, "gadget_ptr::revoke", &head, "widget"));
+    const std::string message = warns.take_one();
+    EXPECT_NE(std::string::npos,
+              message.find("gadget_ptr::revoke: gadget \"g7\": \"widget\": called at "
+                           "there.cpp:2 from inside a guard that this thread took at here.cpp:1"))
+        << message;
+    detail::leave(slot);
+}
+
+TEST_F(GuardsTest, LeavingANumberThatWasNotEnteredIsReportedInTheNameOfTheCaller)
+{
+    object r(&t);
+    (void)r.try_access();
+    detail::leave_index(1000, "gadget_exit");
+    EXPECT_NE(std::string::npos, warns.take_one().find("WARN: gadget_exit: index 1000"));
+}
+
+TEST_F(GuardsTest, NumbersOfDeeplyNestedSlotsLeadBackToThem) // V2
+{
+    detail::gate gate;
+    std::vector<int> numbers;
+    for (int i = 0; i != 500; ++i)
+        numbers.push_back(detail::slot_index(detail::try_enter(gate, {"here.cpp", i})));
+    std::sort(numbers.begin(), numbers.end());
+    EXPECT_EQ(numbers.end(), std::unique(numbers.begin(), numbers.end()));
+    std::thread([&] {
+        detail::leave_index(numbers.back(), "elsewhere"); // another thread's
+    }).join();
+    EXPECT_EQ(1u, warns.take().size());
+    std::shuffle(numbers.begin(), numbers.end(), std::minstd_rand(4));
+    for (const int number : numbers)
+        detail::leave_index(number);
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
+}
+
+// Slots that one thread takes and another gives back must not pile up there.
+TEST_F(GuardsTest, DetachedGuardsThatEndOnAnotherThreadUseTheSameSlotsAgain) // V5
+{
+    detail::gate gate;
+    int highest = 0; // the number of a loose slot says how many there are
+    for (int round = 0; round != 55; ++round) {
+        std::vector<detail::reader_slot*> slots;
+        int here = 0;
+        for (int i = 0; i != 100; ++i) {
+            slots.push_back(detail::detach(detail::try_enter(gate, {"here.cpp", i})));
+            here = std::max(here, detail::slot_index_slow(slots.back()));
+        }
+        std::thread([&] {
+            detail::leave(detail::try_enter(gate, {"there.cpp", 1})); // it has a list of its own
+            for (detail::reader_slot* slot : slots)
+                detail::leave(slot);
+        }).join();
+        if (round < 5)
+            highest = std::max(highest, here);
+        else
+            ASSERT_LE(here, highest);
+    }
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
 }
 
 // M5: a registration that is taken back shuts its gate for a while; whoever closes it meanwhile has closed it.

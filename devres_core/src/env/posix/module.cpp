@@ -71,10 +71,22 @@ bool has_note(const dl_phdr_info& module) noexcept
     return false;
 }
 
+constexpr std::size_t file_size = 160; // two of them fit into a message
+
 struct copies {
     unsigned count = 0;
-    char files[2][160] = {};
+    char files[2][file_size] = {};
 };
+
+// The end of a long path says more than its beginning.
+void set_file(char (&to)[file_size], const char* name) noexcept
+{
+    const std::size_t length = std::strlen(name);
+    if (length < file_size)
+        std::snprintf(to, file_size, "%s", name);
+    else
+        std::snprintf(to, file_size, "...%s", name + length - (file_size - 4));
+}
 
 int count_copy(dl_phdr_info* module, std::size_t, void* context) noexcept
 {
@@ -82,15 +94,14 @@ int count_copy(dl_phdr_info* module, std::size_t, void* context) noexcept
     if (!has_note(*module))
         return 0;
     if (found->count < 2) {
-        char* file = found->files[found->count];
-        if (module->dlpi_name && *module->dlpi_name) {
-            std::snprintf(file, sizeof found->files[0], "%s", module->dlpi_name);
-        } else {
-            const auto length = ::readlink("/proc/self/exe", file, sizeof found->files[0] - 1);
-            std::snprintf(file + (length > 0 ? length : 0),
-                          sizeof found->files[0] - static_cast<std::size_t>(length > 0 ? length : 0), "%s",
-                          length > 0 ? "" : "the program");
+        char program[1024];
+        const char* name = module->dlpi_name;
+        if (!name || !*name) {
+            const auto length = ::readlink("/proc/self/exe", program, sizeof program - 1);
+            program[length > 0 ? length : 0] = '\0';
+            name = length > 0 ? program : "the program";
         }
+        set_file(found->files[found->count], name);
     }
     ++found->count;
     return 0;
