@@ -393,6 +393,57 @@ TEST_F(GuardsTest, ManyGuardsOfEndedThreadsAreLeftWhileNewThreadsTakeOver) // V2
     EXPECT_TRUE(other.revoke());
 }
 
+TEST_F(GuardsTest, RecordOfAnEndedThreadIsUsedAgainOnceItsLastGuardHasEnded) // V2
+{
+    object r(&t);
+    const auto record_of_next_thread = [&] {
+        const void* record = nullptr;
+        std::thread([&] {
+            (void)r.try_access();
+            record = detail::this_reader.record;
+        }).join();
+        return record;
+    };
+    object::guard guards[2];
+    const void* orphaned = nullptr;
+    std::thread([&] {
+        for (object::guard& guard : guards)
+            guard = r.try_access();
+        orphaned = detail::this_reader.record;
+    }).join();
+    EXPECT_NE(orphaned, record_of_next_thread());
+    guards[0] = {};
+    EXPECT_NE(orphaned, record_of_next_thread());
+    guards[1] = {};
+    EXPECT_EQ(orphaned, record_of_next_thread());
+    EXPECT_TRUE(r.revoke());
+}
+
+// As a signal handler does that has interrupted its thread in the list of its loose slots.
+TEST_F(GuardsTest, GuardsBeyondTheRecordDoWithoutTheListsWhileTheseAreBeingChanged)
+{
+    object r(&t, 7);
+    object::guard guards[detail::reader_record::capacity];
+    for (object::guard& guard : guards)
+        guard = r.try_access();
+    detail::gate gate;
+    const auto number_of_a_loose_slot = [&] {
+        detail::reader_slot* slot = detail::try_enter(gate, {"here.cpp", 1});
+        const int number = detail::slot_index(slot);
+        EXPECT_TRUE(detail::has_readers(detail::reader_set(gate)));
+        EXPECT_STREQ("here.cpp", detail::inside_at(detail::reader_set(gate)).file);
+        detail::leave_index(number);
+        return number;
+    };
+    const int usual = number_of_a_loose_slot();
+    detail::this_reader.record->busy = true;
+    const int emergency = number_of_a_loose_slot();
+    detail::this_reader.record->busy = false;
+    EXPECT_LT(emergency, usual) << "emergencies come first";
+    EXPECT_EQ(usual, number_of_a_loose_slot());
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
+}
+
 TEST_F(GuardsTest, GuardInAThreadLocalObjectIsLeftAtThreadExit) // V2
 {
     static object* target;

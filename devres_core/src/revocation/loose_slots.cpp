@@ -134,12 +134,10 @@ void keep_only_loose_of_locked(std::uint32_t thread_before, std::uint32_t thread
         return slot.domain.load(std::memory_order_relaxed) != 0;
     };
     spare_slots = nullptr;
-    loose_slots.any([&](reader_record& record) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
-        for (reader_slot& slot : record.slots)
+    for (std::uint32_t n = 0; n != loose_slots.count(); ++n)
+        for (reader_slot& slot : loose_slots.at(n).slots)
             if (!keep(slot))
                 push_free(spare_slots, slot);
-        return false;
-    });
     for (unsigned i = 0; i != emergencies; ++i)
         if (!keep(emergency_slot(i)))
             give_emergency(emergency_slot(i));

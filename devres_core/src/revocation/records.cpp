@@ -114,18 +114,18 @@ void keep_only_this_thread_locked(std::uint32_t thread_before) noexcept
     const std::uint32_t me = thread_number();
     reader_record* const mine = this_reader.record;
     spare_records = nullptr;
-    thread_records.any([mine](reader_record& record) DEVRES_NO_THREAD_SAFETY_ANALYSIS {
+    for (std::uint32_t n = 0; n != thread_records.count(); ++n) {
+        reader_record& record = thread_records.at(n);
         record.loose = nullptr; // keep_only_loose_of_locked() gathers them
         record.loose_count = 0;
         if (&record == mine)
-            return false;
+            continue;
         for (reader_slot& slot : record.slots)
             slot.domain.store(0, std::memory_order_relaxed);
         record.loose_held = 0;
         record.busy.store(false, std::memory_order_relaxed);
         make_spare_locked(record);
-        return false;
-    });
+    }
     if (mine)
         mine->thread.store(me, std::memory_order_relaxed);
     keep_only_loose_of_locked(thread_before, me);
