@@ -3,10 +3,12 @@
 // V2, V3, V5, V7: how many guards, of how many owners, ended in which order, by which thread.
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -254,6 +256,75 @@ TEST_F(GuardsTest, ManyDetachedGuardsOfManyObjects) // V2, V5
         EXPECT_TRUE(r->revoke());
     ender.join();
     EXPECT_EQ(200, t.destroyed);
+}
+
+// A revoker looks at one slot after the other, and a guard is detached while it looks at another one.
+class OvertakingTest : public testing::Test {
+protected:
+    // What the revoker waits for are the guards of `target`; it calls `meanwhile` when it comes past one of `filler`.
+    bool revoker_finds_it()
+    {
+        return detail::has_readers({[](const void* self, detail::identity domain, detail::identity) {
+                                        return static_cast<const OvertakingTest*>(self)->look(domain);
+                                    },
+                                    this});
+    }
+    // Three loose slots in the order in which a revoker looks at them.
+    std::vector<detail::reader_slot*> three_loose()
+    {
+        std::vector<detail::reader_slot*> slots;
+        for (int i = 0; i != 3; ++i)
+            slots.push_back(detail::detach(detail::try_enter(filler, {"filler.cpp", i})));
+        std::sort(slots.begin(), slots.end(),
+                  [](auto* a, auto* b) { return detail::slot_index_slow(a) < detail::slot_index_slow(b); });
+        return slots;
+    }
+
+    detail::gate filler;
+    detail::gate target;
+    std::function<void()> meanwhile;
+
+private:
+    bool look(detail::identity domain) const
+    {
+        if (domain == filler.id())
+            meanwhile();
+        return domain == target.id();
+    }
+};
+
+TEST_F(OvertakingTest, AGuardThatIsDetachedIsFound) // V5
+{
+    std::vector<detail::reader_slot*> loose = three_loose();
+    detail::leave(loose[0]); // the next one to be taken, and the first to be looked at
+    detail::reader_slot* guard = detail::try_enter(target, {"target.cpp", 1});
+    bool moved = false;
+    meanwhile = [&] {
+        if (!std::exchange(moved, true))
+            guard = detail::detach(guard);
+    };
+    EXPECT_TRUE(revoker_finds_it());
+    for (detail::reader_slot* slot : {loose[1], loose[2], guard})
+        detail::leave(slot);
+    EXPECT_FALSE(revoker_finds_it());
+}
+
+TEST_F(OvertakingTest, AGuardThatIsDetachedAgainIsFound) // V5
+{
+    std::vector<detail::reader_slot*> loose = three_loose();
+    detail::leave(loose[2]);
+    detail::reader_slot* guard = detail::detach(detail::try_enter(target, {"target.cpp", 1}));
+    ASSERT_EQ(loose[2], guard);
+    detail::leave(loose[0]);
+    bool again = false;
+    meanwhile = [&] {
+        if (!std::exchange(again, true))
+            guard = detail::detach(guard);
+    };
+    EXPECT_TRUE(revoker_finds_it());
+    EXPECT_TRUE(again);
+    detail::leave(loose[1]);
+    detail::leave(guard);
 }
 
 // It is in one place or the other, or in both. What a revoker scans is made long, and the guard hops between two

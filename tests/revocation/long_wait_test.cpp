@@ -92,13 +92,26 @@ TEST_F(LongWaitTest, NamesDetachedGuardsAndThoseOfEndedThreads) // V11
     decltype(detached) orphan;
     const int orphan_at = __LINE__ + 1;
     std::thread([&] { orphan = r.try_access(); }).join();
+    // Deeper than a record, and left behind: it is nobody's, whatever thread gets the number next.
+    revocable<int> other(1);
+    std::vector<revocable<int>::guard> eight;
+    decltype(detached) deep;
+    const int deep_at = __LINE__ + 4;
+    std::thread([&] {
+        while (eight.size() != detail::reader_record::capacity)
+            eight.push_back(other.try_access());
+        deep = r.try_access();
+    }).join();
     std::thread revoker([&] { r.revoke(); });
     collect(1, place(detached_at));
     collect(1, place(orphan_at));
-    EXPECT_GE(count("no thread (detached) taken at"), 1u);
+    collect(1, place(deep_at));
+    EXPECT_GE(count("no thread (detached) taken at"), 2u);
+    EXPECT_EQ(count(place(deep_at)) + count(place(detached_at)), count("no thread (detached) taken at"));
     EXPECT_GE(count(", which has ended, taken at"), 1u);
     detached = {};
     orphan = {};
+    deep = {};
     revoker.join();
     warns.take();
 }

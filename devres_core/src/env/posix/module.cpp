@@ -82,10 +82,8 @@ struct copies {
 void set_file(char (&to)[file_size], const char* name) noexcept
 {
     const std::size_t length = std::strlen(name);
-    if (length < file_size)
-        std::snprintf(to, file_size, "%s", name);
-    else
-        std::snprintf(to, file_size, "...%s", name + length - (file_size - 4));
+    const std::size_t left_out = length < file_size ? 0 : length - (file_size - 1);
+    std::memcpy(to, name + left_out, length - left_out + 1);
 }
 
 int count_copy(dl_phdr_info* module, std::size_t, void* context) noexcept
