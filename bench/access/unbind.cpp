@@ -8,7 +8,7 @@
 #include "workloads/register.h"
 #include "workloads/stopwatch.h"
 
-#include <devres/detail/revocation.h>
+#include <devres/detail/revocation_stats.h>
 #include <devres/devres_ptr.h>
 
 #include <vector>

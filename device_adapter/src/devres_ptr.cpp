@@ -87,28 +87,22 @@ bool container_block::end_early() noexcept
     return released;
 }
 
-// True, after a WARN that names device and T, if this thread is inside this very T (V5).
-bool container_block::warn_if_inside_here(source_place where) noexcept
-{
-    const source_place entered = inside_at(reader_set(state.object()));
-    if (!entered.file || state.is_gone())
-        return false;
-    device* dev = owner->get_device();
-    warn("revoke", dev ? &dev->devres : nullptr,
-         "%s: called at %s:%d from inside a guard that this thread took at %s:%d", ops->name,
-         where.file ? where.file : "?", where.line, entered.file, entered.line);
-    put_device(dev);
-    return true;
-}
-
 bool container_block::revoke(source_place where) noexcept
 {
-    if (warn_if_inside_here(where))
+    device* dev = owner->get_device(); // for messages; null once unbind is over
+    const bool ended = revoke_for(dev ? &dev->devres : nullptr, where);
+    put_device(dev);
+    return ended;
+}
+
+bool container_block::revoke_for(devres_head* head, source_place where) noexcept
+{
+    if (state.is_gone() || warn_if_inside("revoke", head, reader_set(state.object()), where, ops->name))
         return false;
     // While unbind releases, a callback leaves its siblings to it, each at its place in the order (C11, V6).
     if (!owner->domain().is_open() && release_scope::active())
         return false;
-    if (state.begin_revoke(where) != revocable_state::outcome::done)
+    if (state.begin_revoke(where, "revoke", head, ops->name) != revocable_state::outcome::done)
         return false;
     if (end_early())
         return true;

@@ -4,7 +4,7 @@
 
 #include <pthread.h>
 
-#include "futex.h"
+#include "env/posix/futex.h"
 
 namespace devres::detail {
 

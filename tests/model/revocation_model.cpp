@@ -83,18 +83,32 @@ struct world {
 
     void wait_for(identity which)
     {
-        algorithm::wait(announced, [&] {
+        typename sync<Form, Fault, Threads>::no_report report;
+        algorithm::wait(
+            announced, [&] { return any_inside(which); }, report);
+    }
+
+    bool any_inside(identity which)
+    {
+        for (int i = 0; i != Depth; ++i) {
+            const int at = Fault == fault::backwards ? Depth - 1 - i : i;
             for (const auto& of_reader : slots) {
-                for (const auto& s : of_reader) {
-                    identity in_domain = 0;
-                    identity in_object = 0;
-                    if (algorithm::read(s, in_domain, in_object) &&
-                        (in_domain == which || in_object == which))
-                        return true;
-                }
+                identity in_domain = 0;
+                identity in_object = 0;
+                if (algorithm::read(of_reader[at], in_domain, in_object) &&
+                    (in_domain == which || in_object == which))
+                    return true;
             }
-            return false;
-        });
+        }
+        return false;
+    }
+
+    // As detach() does: from a slot of the record to a loose one, at which revokers look later.
+    void move(typename algorithm::slot& from, typename algorithm::slot& to)
+    {
+        algorithm::publish(to, from.domain.load(std::memory_order::relaxed),
+                           from.object.load(std::memory_order::relaxed));
+        leave(from);
     }
 };
 
@@ -156,6 +170,29 @@ struct nested_reader : rl::test_suite<nested_reader<Form, Fault>, 2> {
     }
 };
 
+// A guard that is detached while a revoker looks, and ends in its new slot.
+template <form Form, fault Fault>
+struct moving_reader : rl::test_suite<moving_reader<Form, Fault>, 2> {
+    world<Form, Fault, 2, 1, 2> w;
+
+    void before() { w.prepare(); }
+    void thread(unsigned i)
+    {
+        if (i == 0) {
+            if (w.enter(w.slots[0][0])) {
+                w.move(w.slots[0][0], w.slots[0][1]);
+                w.use();
+                w.leave(w.slots[0][1]);
+            }
+            return;
+        }
+        if (w.close(w.object)) {
+            w.wait_for(w.object_id);
+            w.payload($) = w.destroyed;
+        }
+    }
+};
+
 // An unbind (the domain) against an early revoke (the object): both wait, one of the two destroys.
 template <form Form, fault Fault, int Readers>
 struct unbind_and_revoke : rl::test_suite<unbind_and_revoke<Form, Fault, Readers>, Readers + 2> {
@@ -193,6 +230,10 @@ void check_fence_form()
     run<readers_and_revoke<f, fault::none, 3>>("fence: three readers and a revoke", expect::holds, enough);
     run<nested_reader<f, fault::none>>("fence: a reader that nests and returns, and a revoke", expect::holds,
                                        enough);
+    run<moving_reader<f, fault::none>>("fence: a guard that is detached, and a revoke", expect::holds,
+                                       enough);
+    run<moving_reader<f, fault::backwards>>("  looking at its new slot first", expect::fails, enough);
+    run<moving_reader<f, fault::relaxed_clear>>("  with a relaxed clear", expect::fails, enough);
     run<unbind_and_revoke<f, fault::none, 2>>("fence: two readers, an unbind and a revoke", expect::holds,
                                               enough);
 
@@ -219,6 +260,10 @@ void check_membarrier_form()
                                                enough);
     run<nested_reader<f, fault::none>>("membarrier: a reader that nests and returns, and a revoke",
                                        expect::holds, enough);
+    run<moving_reader<f, fault::none>>("membarrier: a guard that is detached, and a revoke", expect::holds,
+                                       enough);
+    run<moving_reader<f, fault::backwards>>("  looking at its new slot first", expect::fails, enough);
+    run<moving_reader<f, fault::relaxed_clear>>("  with a relaxed clear", expect::fails, enough);
     run<unbind_and_revoke<f, fault::none, 2>>("membarrier: two readers, an unbind and a revoke",
                                               expect::holds, enough);
 

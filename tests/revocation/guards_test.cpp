@@ -3,15 +3,18 @@
 // V2, V3, V5, V7: how many guards, of how many owners, ended in which order, by which thread.
 #include <algorithm>
 #include <atomic>
+#include <functional>
 #include <latch>
 #include <memory>
 #include <random>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
 #include <devres/detail/revocation.h>
+#include <devres/devres.h>
 #include <devres/revocable.h>
 
 #include "revocation/tracked.h"
@@ -255,6 +258,75 @@ TEST_F(GuardsTest, ManyDetachedGuardsOfManyObjects) // V2, V5
     EXPECT_EQ(200, t.destroyed);
 }
 
+// A revoker looks at one slot after the other, and a guard is detached while it looks at another one.
+class OvertakingTest : public testing::Test {
+protected:
+    // What the revoker waits for are the guards of `target`; it calls `meanwhile` when it comes past one of `filler`.
+    bool revoker_finds_it()
+    {
+        return detail::has_readers({[](const void* self, detail::identity domain, detail::identity) {
+                                        return static_cast<const OvertakingTest*>(self)->look(domain);
+                                    },
+                                    this});
+    }
+    // Three loose slots in the order in which a revoker looks at them.
+    std::vector<detail::reader_slot*> three_loose()
+    {
+        std::vector<detail::reader_slot*> slots;
+        for (int i = 0; i != 3; ++i)
+            slots.push_back(detail::detach(detail::try_enter(filler, {"filler.cpp", i})));
+        std::sort(slots.begin(), slots.end(),
+                  [](auto* a, auto* b) { return detail::slot_index_slow(a) < detail::slot_index_slow(b); });
+        return slots;
+    }
+
+    detail::gate filler;
+    detail::gate target;
+    std::function<void()> meanwhile;
+
+private:
+    bool look(detail::identity domain) const
+    {
+        if (domain == filler.id())
+            meanwhile();
+        return domain == target.id();
+    }
+};
+
+TEST_F(OvertakingTest, AGuardThatIsDetachedIsFound) // V5
+{
+    std::vector<detail::reader_slot*> loose = three_loose();
+    detail::leave(loose[0]); // the next one to be taken, and the first to be looked at
+    detail::reader_slot* guard = detail::try_enter(target, {"target.cpp", 1});
+    bool moved = false;
+    meanwhile = [&] {
+        if (!std::exchange(moved, true))
+            guard = detail::detach(guard);
+    };
+    EXPECT_TRUE(revoker_finds_it());
+    for (detail::reader_slot* slot : {loose[1], loose[2], guard})
+        detail::leave(slot);
+    EXPECT_FALSE(revoker_finds_it());
+}
+
+TEST_F(OvertakingTest, AGuardThatIsDetachedAgainIsFound) // V5
+{
+    std::vector<detail::reader_slot*> loose = three_loose();
+    detail::leave(loose[2]);
+    detail::reader_slot* guard = detail::detach(detail::try_enter(target, {"target.cpp", 1}));
+    ASSERT_EQ(loose[2], guard);
+    detail::leave(loose[0]);
+    bool again = false;
+    meanwhile = [&] {
+        if (!std::exchange(again, true))
+            guard = detail::detach(guard);
+    };
+    EXPECT_TRUE(revoker_finds_it());
+    EXPECT_TRUE(again);
+    detail::leave(loose[1]);
+    detail::leave(guard);
+}
+
 // It is in one place or the other, or in both. What a revoker scans is made long, and the guard hops between two
 // places that are far apart in it.
 TEST_F(GuardsTest, RevokerNeverMissesAGuardThatIsBeingDetached) // V5
@@ -392,6 +464,57 @@ TEST_F(GuardsTest, ManyGuardsOfEndedThreadsAreLeftWhileNewThreadsTakeOver) // V2
     EXPECT_TRUE(other.revoke());
 }
 
+TEST_F(GuardsTest, RecordOfAnEndedThreadIsUsedAgainOnceItsLastGuardHasEnded) // V2
+{
+    object r(&t);
+    const auto record_of_next_thread = [&] {
+        const void* record = nullptr;
+        std::thread([&] {
+            (void)r.try_access();
+            record = detail::this_reader.record;
+        }).join();
+        return record;
+    };
+    object::guard guards[2];
+    const void* orphaned = nullptr;
+    std::thread([&] {
+        for (object::guard& guard : guards)
+            guard = r.try_access();
+        orphaned = detail::this_reader.record;
+    }).join();
+    EXPECT_NE(orphaned, record_of_next_thread());
+    guards[0] = {};
+    EXPECT_NE(orphaned, record_of_next_thread());
+    guards[1] = {};
+    EXPECT_EQ(orphaned, record_of_next_thread());
+    EXPECT_TRUE(r.revoke());
+}
+
+// As a signal handler does that has interrupted its thread in the list of its loose slots.
+TEST_F(GuardsTest, GuardsBeyondTheRecordDoWithoutTheListsWhileTheseAreBeingChanged)
+{
+    object r(&t, 7);
+    object::guard guards[detail::reader_record::capacity];
+    for (object::guard& guard : guards)
+        guard = r.try_access();
+    detail::gate gate;
+    const auto number_of_a_loose_slot = [&] {
+        detail::reader_slot* slot = detail::try_enter(gate, {"here.cpp", 1});
+        const int number = detail::slot_index(slot);
+        EXPECT_TRUE(detail::has_readers(detail::reader_set(gate)));
+        EXPECT_STREQ("here.cpp", detail::inside_at(detail::reader_set(gate)).file);
+        detail::leave_index(number);
+        return number;
+    };
+    const int usual = number_of_a_loose_slot();
+    detail::this_reader.record->busy = true;
+    const int emergency = number_of_a_loose_slot();
+    detail::this_reader.record->busy = false;
+    EXPECT_LT(emergency, usual) << "emergencies come first";
+    EXPECT_EQ(usual, number_of_a_loose_slot());
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
+}
+
 TEST_F(GuardsTest, GuardInAThreadLocalObjectIsLeftAtThreadExit) // V2
 {
     static object* target;
@@ -441,6 +564,113 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     EXPECT_LE(seen.size(), 3u);
+}
+
+// --- Moving, giving up -------------------------------------------------------------------------------------------
+
+TEST_F(GuardsTest, MovingAGuardToItselfChangesNothing) // V1
+{
+    object r(&t, 7);
+    auto guard = r.try_access();
+    auto& same = guard;
+    guard = std::move(same);
+    ASSERT_TRUE(guard);
+    EXPECT_EQ(7, guard->check());
+    EXPECT_EQ(1, slots_in_use());
+    guard = {};
+    EXPECT_TRUE(r.revoke());
+}
+
+// V1: a nowait revoke has claimed the object and found a reader; meanwhile that one leaves and a pass of the owner destroys
+// the object.
+TEST_F(GuardsTest, GivingUpAClaimDoesNotBringADestroyedObjectBack)
+{
+    detail::revocable_state state;
+    state.close();
+    ASSERT_TRUE(state.claim());
+    state.gone();
+    state.give_up_claim();
+    EXPECT_TRUE(state.is_gone());
+    EXPECT_FALSE(state.claim());
+    EXPECT_EQ(detail::revocable_state::outcome::lost, state.begin_revoke({}));
+}
+
+TEST_F(GuardsTest, AClaimThatWasGivenUpCanBeClaimedAgain) // V1
+{
+    detail::revocable_state state;
+    ASSERT_TRUE(state.claim());
+    EXPECT_FALSE(state.claim());
+    std::thread next([&] { EXPECT_TRUE(state.claim_or_wait()); });
+    state.give_up_claim();
+    next.join();
+    EXPECT_FALSE(state.is_gone());
+}
+
+TEST_F(GuardsTest, ASelfRevokeIsReportedInTheNameOfItsCallerAndOfWhatItRevokes) // V5
+{
+    static constexpr devres_owner_ops ops{"gadget", [](devres_head*) { return "g7"; }};
+    devres_head head(&ops);
+    detail::revocable_state state;
+    detail::reader_slot* slot = detail::try_enter(state.object(), {"here.cpp", 1});
+    EXPECT_EQ(detail::revocable_state::outcome::inside,
+              state.begin_revoke({"there.cpp", 2}, "gadget_ptr::revoke", &head, "widget"));
+    const std::string message = warns.take_one();
+    EXPECT_NE(std::string::npos,
+              message.find("gadget_ptr::revoke: gadget \"g7\": \"widget\": called at "
+                           "there.cpp:2 from inside a guard that this thread took at here.cpp:1"))
+        << message;
+    detail::leave(slot);
+}
+
+TEST_F(GuardsTest, LeavingANumberThatWasNotEnteredIsReportedInTheNameOfTheCaller)
+{
+    object r(&t);
+    (void)r.try_access();
+    detail::leave_index(1000, "gadget_exit");
+    EXPECT_NE(std::string::npos, warns.take_one().find("WARN: gadget_exit: index 1000"));
+}
+
+TEST_F(GuardsTest, NumbersOfDeeplyNestedSlotsLeadBackToThem) // V2
+{
+    detail::gate gate;
+    std::vector<int> numbers;
+    for (int i = 0; i != 500; ++i)
+        numbers.push_back(detail::slot_index(detail::try_enter(gate, {"here.cpp", i})));
+    std::sort(numbers.begin(), numbers.end());
+    EXPECT_EQ(numbers.end(), std::unique(numbers.begin(), numbers.end()));
+    std::thread([&] {
+        detail::leave_index(numbers.back(), "elsewhere"); // another thread's
+    }).join();
+    EXPECT_EQ(1u, warns.take().size());
+    std::shuffle(numbers.begin(), numbers.end(), std::minstd_rand(4));
+    for (const int number : numbers)
+        detail::leave_index(number);
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
+}
+
+// Slots that one thread takes and another gives back must not pile up there.
+TEST_F(GuardsTest, DetachedGuardsThatEndOnAnotherThreadUseTheSameSlotsAgain) // V5
+{
+    detail::gate gate;
+    int highest = 0; // the number of a loose slot says how many there are
+    for (int round = 0; round != 55; ++round) {
+        std::vector<detail::reader_slot*> slots;
+        int here = 0;
+        for (int i = 0; i != 100; ++i) {
+            slots.push_back(detail::detach(detail::try_enter(gate, {"here.cpp", i})));
+            here = std::max(here, detail::slot_index_slow(slots.back()));
+        }
+        std::thread([&] {
+            detail::leave(detail::try_enter(gate, {"there.cpp", 1})); // it has a list of its own
+            for (detail::reader_slot* slot : slots)
+                detail::leave(slot);
+        }).join();
+        if (round < 5)
+            highest = std::max(highest, here);
+        else
+            ASSERT_LE(here, highest);
+    }
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
 }
 
 // M5: a registration that is taken back shuts its gate for a while; whoever closes it meanwhile has closed it.

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 
+#include <devres/detail/revocation_stats.h>
 #include <devres/devres_ptr.h>
 #include <devres/drm_registration.h>
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <memory>
 #include <thread>
 #include <vector>
@@ -14,6 +15,7 @@
 #include <gtest/gtest.h>
 
 #include <devres/detail/revocation.h>
+#include <devres/detail/thread.h>
 #include <devres/devres_ptr.h>
 #include <devres/revocable.h>
 
@@ -132,6 +134,58 @@ TEST_F(ForkTest, DetachedGuardsBelongToTheChildAsWell)
             return false; // somebody is inside
         guard->check();
         guard = {};
+        return r.revoke();
+    }));
+}
+
+// A new thread of the child may well get the address of one that did not come along.
+TEST_F(ForkTest, NewThreadOfTheChildInheritsNothingFromOneThatIsGone)
+{
+    object r(&t, 7);
+    object other(&t, 8);
+    std::atomic<const void*> address{nullptr};
+    const reader_elsewhere reader([&] {
+        address = detail::this_thread();
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 20; ++i)
+            guards.push_back(r.try_access());
+        return guards;
+    });
+    EXPECT_TRUE(in_child([&] {
+        warn_capture warns;
+        bool same = false;
+        bool right = true;
+        std::thread([&] {
+            same = detail::this_thread() == address;
+            right = detail::this_reader.record == nullptr;
+            right = static_cast<bool>(other.try_access()) && right;
+            right = slots_in_use() == 0 && right;
+            right = r.revoke() && right; // neither waits nor takes it for a self-revoke
+        }).join();
+        std::printf("[   INFO   ] the child's thread has %s address\n", same ? "the gone one's" : "another");
+        std::fflush(stdout);
+        return right && warns.take().empty();
+    }));
+}
+
+TEST_F(ForkTest, LooseSlotsOfTheChildAreUsedAgain)
+{
+    object r(&t, 7);
+    const reader_elsewhere reader([&] {
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 300; ++i)
+            guards.push_back(r.try_access());
+        return guards;
+    });
+    EXPECT_TRUE(in_child([&] {
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 500; ++i)
+            guards.push_back(r.try_access());
+        for (const object::guard& guard : guards)
+            guard->check();
+        if (r.revoke(nowait))
+            return false;
+        guards.clear();
         return r.revoke();
     }));
 }

@@ -10,8 +10,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdio>
+#include <initializer_list>
 #include <thread>
 #include <vector>
+
+#include <sched.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
@@ -19,6 +25,7 @@
 
 #include "support/effort.h"
 #include "support/environment.h"
+#include "support/sandbox.h"
 
 namespace devres::test {
 namespace {
@@ -97,6 +104,39 @@ TEST_F(LitmusTest, ReaderAndRevokerNeverMissEachOther) // V1
     const outcome seen = run([] { detail::heavy_barrier(); });
     EXPECT_EQ(0, seen.forbidden);
     std::printf("[   INFO   ] %d meetings\n", seen.meetings);
+}
+
+// True if the barrier works behind such a sandbox; it ends the process if nothing is left on this machine.
+bool has_barrier_behind(std::initializer_list<long> refused)
+{
+    const pid_t child = ::fork();
+    if (child == 0) {
+        ::close(2);
+        if (!refuse_system_calls(refused))
+            ::_exit(1);
+        detail::heavy_barrier();
+        ::_exit(0);
+    }
+    int status = -1;
+    return ::waitpid(child, &status, 0) == child && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// V13: what takes the place of membarrier. The sandbox is put around one thread.
+TEST_F(LitmusTest, NorDoTheyWithWhatTakesThePlaceOfMembarrier)
+{
+    for (const auto& refused : {std::initializer_list<long>{SYS_membarrier},
+                                std::initializer_list<long>{SYS_membarrier, SYS_sched_setaffinity}}) {
+        if (!detail::have_membarrier() || !has_barrier_behind(refused)) {
+            std::printf("[   INFO   ] left out: not on this machine\n");
+            continue;
+        }
+        std::thread([&] {
+            ASSERT_TRUE(refuse_system_calls(refused));
+            const outcome seen = run([] { detail::heavy_barrier(); });
+            EXPECT_EQ(0, seen.forbidden);
+            std::printf("[   INFO   ] %zu calls refused: %d meetings\n", refused.size(), seen.meetings);
+        }).join();
+    }
 }
 
 TEST_F(LitmusTest, WithoutTheBarrierTheMachineMayReorder)

@@ -61,7 +61,7 @@ private:
     static void release(devres_head* head, devres_node* node);
     void destroy_object() noexcept;
     bool end_early() noexcept;
-    bool warn_if_inside_here(source_place where) noexcept;
+    bool revoke_for(devres_head* head, source_place where) noexcept;
 
     std::atomic<const void*> ended_early_by{nullptr}; // the thread that claimed it before unbind did
 };

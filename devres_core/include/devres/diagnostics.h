@@ -9,6 +9,7 @@
 // Environment, read when the library is loaded:
 //   DEVRES_PANIC_ON_WARN=1   a WARN aborts
 //   DEVRES_LOG=1             installs a log hook that prints one line per event to stderr
+//   DEVRES_WAIT_WARN_MS=n    as devres_set_wait_warning(n)
 //
 // Thread safety: every function here may be called by any thread at any time. Handlers are called
 // without a lock held, on the thread that found the misuse, possibly on several threads at once.
@@ -42,6 +43,12 @@ using devres_log_fn = void (*)(const char* op, devres_head* head, const char* ki
 //           assume that the resource still exists.
 // Returns:  the hook that was installed before.
 devres_log_fn devres_set_log(devres_log_fn fn) noexcept;
+
+// A wait for readers that lasts longer than this is reported by a WARN, again after twice the time, and goes on: what is
+// being ended, and each guard that it waits for, with its thread and the place where it was taken (V11). Waits that have
+// begun keep the limit they began with. 0: never. Default: 10 seconds.
+// Returns:  the limit that was set before.
+unsigned devres_set_wait_warning(unsigned milliseconds) noexcept;
 
 // The owner of a head, for messages: through the head's devres_owner_ops.
 // Returns: never null; valid as long as the owner says so (for device and drm_device: as long as it lives).

@@ -25,6 +25,7 @@
 #include <utility>
 
 #include <devres/detail/revocation.h>
+#include <devres/detail/type_name.h>
 
 namespace devres {
 
@@ -44,11 +45,12 @@ public:
         : object_(std::exchange(other.object_, nullptr)), slot_(std::exchange(other.slot_, nullptr))
     {
     }
+    // Ends the guard that was here; moving to itself changes nothing.
     revocable_guard& operator=(revocable_guard&& other) noexcept
     {
-        revocable_guard old(std::move(*this));
-        object_ = std::exchange(other.object_, nullptr);
-        slot_ = std::exchange(other.slot_, nullptr);
+        revocable_guard taken(std::move(other));
+        std::swap(object_, taken.object_);
+        std::swap(slot_, taken.slot_);
         return *this;
     }
     [[gnu::always_inline]] ~revocable_guard()
@@ -63,7 +65,7 @@ public:
     T* operator->() const noexcept { return object_; }
 
     // A guard that may be moved to, and end on, any thread. A revoke waits for it, but a self-revoke under it is
-    // not detected (V5). Leaves this one empty. Cost: takes a process-wide lock.
+    // not detected (V5). Leaves this one empty. Cost: some nanoseconds; rarely a process-wide lock.
     revocable_guard detach() noexcept
     {
         revocable_guard moved;
@@ -107,6 +109,19 @@ auto access_with(revocable_guard<T> guard, F&& f)
 }
 
 // The life of a revocable object, apart from its type. Everything but the fast path is compiled.
+//
+//   life    | meaning                     | becomes | by whom, how
+//   live    | nobody destroys the T       | claimed | who wins claim(): compare and swap
+//           |                             | dead    | gone() of who destroys it by another right (below)
+//   claimed | one caller has the right to | live    | give_up_claim() of that caller: compare and swap, since meanwhile
+//           | destroy the T, and may be   |         | somebody with another right may have made it dead
+//           | waiting for readers         | dead    | gone() of that caller, or of one with another right
+//   dead    | the T is destroyed          | -       | nobody brings it back
+//
+// gone() is a release store after the T was destroyed, and is_gone() an acquire load: who sees `dead` may free the memory.
+// Both compare-and-swaps are acquire and release: the next claimant sees what the former one did. The other right is a
+// container's place on its owner's list: the pass that takes it off the list destroys the T whoever has claimed it, and
+// who has claimed it finds out by that list before it touches the T.
 class revocable_state {
 public:
     enum class outcome { done, lost, inside };
@@ -116,11 +131,13 @@ public:
     bool is_gone() const noexcept { return life_.load(std::memory_order_acquire) == dead; }
 
     // Closes, waits, and says whether this caller is to destroy the object (`done`); it must call gone() after that.
-    outcome begin_revoke(source_place where) noexcept;
+    // Messages are in the name of `function`, and name `owner` and `what` (a type or a name) where they are not null.
+    outcome begin_revoke(source_place where, const char* function = "revoke", devres_head* owner = nullptr,
+                         const char* what = nullptr) noexcept;
     // The same without waiting; `lost` also if somebody is inside.
     outcome begin_revoke_nowait() noexcept;
     // At the end of the owner: true if the object still lives and nobody else will destroy it.
-    outcome begin_destroy(source_place where) noexcept;
+    outcome begin_destroy(source_place where, const char* what = nullptr) noexcept;
     void gone() noexcept;
 
     // The pieces, for containers that an owner's release ends as well: one caller claims the right to destroy.
@@ -128,12 +145,12 @@ public:
     bool claim() noexcept;
     // Claims it as soon as nobody else has it; false if that one destroyed it.
     bool claim_or_wait() noexcept;
+    // Requires: claimed by the caller. Changes nothing if the object is gone meanwhile.
     void give_up_claim() noexcept;
     void wait_until_gone() noexcept;
 
 private:
     enum : std::uint32_t { live, claimed, dead };
-    void settle(std::uint32_t to) noexcept;
     void sleep_while(std::uint32_t now) noexcept;
 
     gate gate_;
@@ -157,7 +174,7 @@ public:
     // Revokes if nobody has, and waits for those inside. Destroyed from inside its own guard: BUG.
     ~revocable()
     {
-        if (state_.begin_destroy({}) == detail::revocable_state::outcome::done)
+        if (state_.begin_destroy({}, detail::type_name<T>) == detail::revocable_state::outcome::done)
             destroy();
     }
 
@@ -182,7 +199,7 @@ public:
     //          release callback. From inside a guard of this object: WARN and false, nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
-        return finish(state_.begin_revoke({file, line}));
+        return finish(state_.begin_revoke({file, line}, "revoke", nullptr, detail::type_name<T>));
     }
 
     // Closes and never waits: if somebody is inside, the T is destroyed by a later revoke() or the destructor.

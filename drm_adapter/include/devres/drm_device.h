@@ -346,7 +346,7 @@ int drm_wait_event(drm_device* drm, Condition condition)
 // Leaves it. Not entered with this idx by this thread: WARN.
 inline void drm_dev_exit(int idx) noexcept
 {
-    detail::leave_index(idx);
+    detail::leave_index(idx, "drm_dev_exit");
 }
 
 // The section as a scope, and the proof of being inside that guarded ioctls get.

@@ -2,11 +2,36 @@
 //
 // Revocation as the library runs it: the slots of a thread, gates, and waiting for readers.
 //
-// The algorithm is in revocation_algorithm.h. Each thread has a record with room for a few guards, which it uses as a
-// stack; guards nested deeper, and detached ones, live in blocks beside it. Records and blocks are never freed.
+// The algorithm is in revocation_algorithm.h. Each thread has a record with eight slots, which it uses as a stack; guards
+// nested deeper, and detached ones, use loose slots that belong to no record. Records and slots are never freed.
 //
 // Thread safety: stated at each function. Cost: enter + leave some twenty instructions, none of them locked, no
-// call, and no line that another thread writes.
+// call, and no line that another thread writes; what is not on that path costs some nanoseconds more, and is the same
+// with one thread and with thousands.
+//
+// A slot of a record
+//
+//   state     | domain, object    | where      | becomes  | by whom, how
+//   free      | 0, not `ended`    | at or      | reserved | its thread: `top` moves above it, before any store to the slot, so
+//             |                   | above top  |          | that a signal handler takes the next one
+//   reserved  | 0, not `ended`    | below top  | entered  | its thread: revoke::publish (object, then domain; release)
+//   entered   | not 0             | below top  | free     | its thread, if it is the newest: revoke::clear (release), then
+//             |                   |            |          | `top` moves below it
+//             |                   |            | ended    | anybody: object = `ended` (release), then revoke::clear. In this
+//             |                   |            |          | order, because a cleared slot may be somebody else's
+//   ended     | 0, `ended`        | below top  | free     | its thread (lower_top), or who takes the record over
+//
+// A loose slot
+//
+//   state     | domain, object    | becomes    | by whom, how
+//   free      | 0, any            | taken      | who pops it from the list of its thread or of the process, or wins its bit
+//   taken     | 0, any            | entered    | the same thread: revoke::publish. `thread` says whose it is; 0: nobody's
+//   entered   | not 0             | entered    | its thread: `thread` becomes 0 by detach(), or when the thread ends
+//             |                   | free       | anybody: revoke::clear, then it is pushed on a list or its bit is set
+//
+// Revokers read the slots of all records first, then the loose ones. A guard moves in this direction only: the new slot is
+// published before the old one is cleared, both with release, so a revoker whose acquire load finds the old one
+// cleared finds the guard in the new one.
 #pragma once
 
 #include <atomic>
@@ -22,6 +47,8 @@ struct devres_head;
 
 namespace devres::detail {
 
+class wait_report;
+
 // --- The library's instance --------------------------------------------------------------------------------
 
 struct real_sync {
@@ -30,7 +57,8 @@ struct real_sync {
     static void compiler_barrier() noexcept { std::atomic_signal_fence(std::memory_order_seq_cst); }
     static void full_fence() noexcept { detail::full_fence(); }
     static void heavy_barrier() noexcept { detail::heavy_barrier(); }
-    static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept;
+    // Returns at a wake, for no reason, or once `report` has something to say, which it then says.
+    static void sleep(std::atomic<std::uint32_t>& word, std::uint32_t expected, wait_report& report) noexcept;
     static void wake_all(std::atomic<std::uint32_t>& word) noexcept;
 };
 
@@ -44,20 +72,53 @@ struct source_place {
     int line = 0;
 };
 
-struct alignas(32) reader_slot : revoke::slot {
+using reader_slot = revoke::slot;
+
+// Where the guard in a slot was taken. Apart from the slot, so that a revoker reads half the memory.
+struct alignas(sizeof(reader_slot)) reader_place {
     std::atomic<const char*> file{nullptr};
     std::atomic<int> line{0};
+    std::atomic<std::uint32_t> thread{
+        0}; // loose slots: the system's number of the thread whose it is; 0: nobody
 };
+static_assert(sizeof(reader_place) == sizeof(reader_slot), "place_of() counts on it");
 
-// The slots of one thread. Never freed; a new thread takes over the record of one that ended.
+// The slots of one thread, or eight loose ones. Never freed.
+//
+//   life     | who has it                       | becomes  | when; always under the registry lock
+//   spare    | nobody; on the list of spare     | owned    | a thread enters for the first time
+//   owned    | one thread                       | spare    | the thread ends, and no guard is in it
+//            |                                  | orphaned | the thread ends, and its guards live on
+//   orphaned | guards of a thread that is gone  | spare    | the last of them ends (whoever ends it)
+//
+// Who ends a guard of an orphaned record clears the slot, fences, and looks at `life`; the thread that ends stores `life`, fences
+// (both by the lock), and looks at the slots. So one of the two finds that the record is spare.
 struct alignas(64) reader_record {
     static constexpr unsigned capacity = 8;
+    enum class life : std::uint32_t { spare, owned, orphaned };
 
     reader_slot slots[capacity]{};
-    reader_record* next = nullptr; // all records, newest first; set once
-    std::atomic<bool> owned{false};
-    std::atomic<struct reader_overflow*> more{nullptr}; // guards nested deeper than `capacity`
+    reader_place places[capacity]{};
+    std::atomic<life> state{life::spare};
+    std::atomic<std::uint32_t> thread{0}; // the system's number of the thread that has it, or had it last
+    reader_record* next_spare = nullptr;
+
+    // The owning thread's alone.
+    reader_slot* loose = nullptr;  // free loose slots, linked through `object`
+    std::uint32_t loose_count = 0; // how many those are
+    std::uint32_t loose_held = 0;  // at least as many as loose slots name this thread
+    std::atomic<bool> busy{false}; // the list is being changed: a signal handler must not
 };
+
+inline reader_place& place_of(reader_slot& slot) noexcept
+{
+    // SAFETY: every slot lies in a record, whose places have the slots' size and order.
+    return *reinterpret_cast<reader_place*>(reinterpret_cast<char*>(&slot) + offsetof(reader_record, places));
+}
+inline const reader_place& place_of(const reader_slot& slot) noexcept
+{
+    return place_of(const_cast<reader_slot&>(slot)); // SAFETY: made const again
+}
 
 // A thread's way to its slots. Those below `top` are in use, or were and are taken back when room is needed.
 // Invariant: `top` moves before a slot is written and after it is cleared, so that a signal handler which enters and
@@ -88,8 +149,9 @@ void leave_slow(reader_slot* slot) noexcept;
     } else {
         slot = take_slot_slow();
     }
-    slot->file.store(where.file, std::memory_order_relaxed);
-    slot->line.store(where.line, std::memory_order_relaxed);
+    reader_place& place = place_of(*slot);
+    place.file.store(where.file, std::memory_order_relaxed);
+    place.line.store(where.line, std::memory_order_relaxed);
     revoke::publish(*slot, domain, object);
     return slot;
 }
@@ -109,7 +171,7 @@ void leave_slow(reader_slot* slot) noexcept;
 // A slot of this thread as a small number, and back: how far it is from the first, in bytes, and larger numbers for
 // those that are not in the record.
 int slot_index_slow(const reader_slot* slot) noexcept;
-void leave_index_slow(int index) noexcept;
+void leave_index_slow(int index, const char* function) noexcept;
 
 inline int slot_index(const reader_slot* slot) noexcept
 {
@@ -118,8 +180,8 @@ inline int slot_index(const reader_slot* slot) noexcept
     return offset < sizeof(reader_record::slots) ? static_cast<int>(offset) : slot_index_slow(slot);
 }
 
-// Leaves the slot of that number. Not entered by this thread: WARN.
-inline void leave_index(int index) noexcept
+// Leaves the slot of that number. Not entered by this thread: WARN, in the name of `function`.
+inline void leave_index(int index, const char* function = "leave") noexcept
 {
     const std::uintptr_t slot =
         reinterpret_cast<std::uintptr_t>(this_reader.record) + static_cast<unsigned>(index);
@@ -127,7 +189,7 @@ inline void leave_index(int index) noexcept
     if (slot + sizeof(reader_slot) == reinterpret_cast<std::uintptr_t>(this_reader.top)) [[likely]]
         leave(reinterpret_cast<reader_slot*>(slot));
     else
-        leave_index_slow(index);
+        leave_index_slow(index, function);
 }
 
 // --- What can be revoked -----------------------------------------------------------------------------------
@@ -180,8 +242,9 @@ private:
     return nullptr;
 }
 
-// Moves what `slot` says to a slot that belongs to no thread, so that any thread may leave it. One that does already stays
-// where it is: a revoker that looks at one slot after the other must not be overtaken.
+// Makes the guard in `slot` nobody's, so that any thread may leave it.
+// Returns: the slot that it is in now.
+// Signals: not from a handler.
 reader_slot* detach(reader_slot* slot) noexcept;
 
 // Which readers are meant: those inside a given domain or object, or whatever a function says.
@@ -210,10 +273,11 @@ private:
 };
 
 // Waits until none of `readers` is inside (what they are inside of was closed before). One barrier, one wait, however
-// many gates. Blocking: sleeps; other readers do not delay it.
-void wait_for_readers(const reader_set& readers) noexcept;
-// The same, saying for whom: the public function that waits, and the head of what is being ended.
-void wait_for_readers(const reader_set& readers, const char* function, devres_head* owner) noexcept;
+// many gates. If it takes long a WARN says so (V11), in the name of `function`: which owner, or `what` (a type or a name,
+// or null), is being ended, and each guard that is waited for.
+// Blocking: sleeps; other readers do not delay it.
+void wait_for_readers(const reader_set& readers, const char* function = "revoke",
+                      devres_head* owner = nullptr, const char* what = nullptr) noexcept;
 
 // True if one of them is inside now; what a drop that may not wait asks. One barrier.
 bool has_readers(const reader_set& readers) noexcept;
@@ -222,16 +286,10 @@ bool has_readers(const reader_set& readers) noexcept;
 source_place inside_at(const reader_set& readers) noexcept;
 
 // True, after a WARN that names both places, if this thread is one of `readers`: waiting would never end (V5).
-// `where` has no file if the caller of the library is not known, as in a destructor; the WARN then names one place.
-bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers,
-                    source_place where) noexcept;
-
-// Waits and barriers so far, for tests and benchmarks.
-struct revocation_counts {
-    std::size_t waits;
-    std::size_t barriers;
-};
-revocation_counts revocation_stats() noexcept;
+// The WARN is in the name of `function`, and names `owner` and `what` (a type or a name) where they are not null. `where` has
+// no file if the caller of the library is not known, as in a destructor; the WARN then names one place.
+bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers, source_place where,
+                    const char* what = nullptr) noexcept;
 
 // While one lives on this thread, the library is running a release callback or destructor here; a revoke that
 // lost the race returns at once instead of waiting for a sibling (V1, V6).

@@ -104,9 +104,11 @@ struct revocation {
     // Revoker: true for the one caller that closed it.
     static bool close(gate& g) { return (g.state.fetch_or(closed, std::memory_order_seq_cst) & closed) == 0; }
 
-    // Revoker, after close(): returns when `inside()` has said no. `inside` looks at slots with read().
-    template <class Inside>
-    static void wait(announcements& a, Inside inside)
+    // Revoker, after close(): returns when `inside()` has said no. `inside` looks at slots with read(). `report` is
+    // handed to Sync::sleep, which may return early to say that the wait is long: to this function that is one more
+    // wake-up for no reason.
+    template <class Inside, class Report>
+    static void wait(announcements& a, Inside inside, Report& report)
     {
         a.revokers.fetch_add(1, std::memory_order_seq_cst);
         Sync::heavy_barrier();
@@ -114,7 +116,7 @@ struct revocation {
             const std::uint32_t before = a.sequence.load(std::memory_order_seq_cst);
             if (!inside())
                 break;
-            Sync::sleep(a.sequence, before);
+            Sync::sleep(a.sequence, before, report);
         }
         a.revokers.fetch_sub(1, std::memory_order_seq_cst);
     }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
-// Counts of rare events, for tests and benchmarks.
+// What revocation_stats() reports.
 #pragma once
 
 #include <atomic>

@@ -5,21 +5,22 @@
 #include <climits>
 
 #include <devres/detail/lock.h>
-
-#include "warn.h"
+#include <devres/detail/report.h>
 
 namespace devres::detail {
 
-revocable_state::outcome revocable_state::begin_revoke(source_place where) noexcept
+revocable_state::outcome revocable_state::begin_revoke(source_place where, const char* function,
+                                                       devres_head* owner, const char* what) noexcept
 {
     if (is_gone())
         return outcome::lost;
-    if (warn_if_inside("revoke", no_owner, reader_set(gate_), where))
+    const reader_set readers(gate_);
+    if (warn_if_inside(function, owner, readers, where, what))
         return outcome::inside;
     gate_.close();
     if (release_scope::active() ? !claim() : !claim_or_wait())
         return outcome::lost;
-    wait_for_readers(reader_set(gate_));
+    wait_for_readers(readers, function, owner, what);
     return outcome::done;
 }
 
@@ -36,11 +37,11 @@ revocable_state::outcome revocable_state::begin_revoke_nowait() noexcept
     return outcome::lost;
 }
 
-revocable_state::outcome revocable_state::begin_destroy(source_place where) noexcept
+revocable_state::outcome revocable_state::begin_destroy(source_place where, const char* what) noexcept
 {
     if (!is_gone() && inside_at(reader_set(gate_)).file)
-        bug("~revocable", no_owner, nullptr, "destroyed from inside its own guard");
-    return begin_revoke(where);
+        bug("~revocable", nullptr, "destroyed from inside its own guard");
+    return begin_revoke(where, "~revocable", nullptr, what);
 }
 
 bool revocable_state::claim() noexcept
@@ -68,19 +69,16 @@ void revocable_state::wait_until_gone() noexcept
 
 void revocable_state::give_up_claim() noexcept
 {
-    settle(live);
+    std::uint32_t expected = claimed;
+    if (life_.compare_exchange_strong(expected, live, std::memory_order_acq_rel))
+        park::wake(parking_lot, life_, INT_MAX);
 }
 
+// Ending an object is frequent, waiting for that rare: so it is a store and a look for sleepers by the word's address. The
+// object that holds the word may be freed right after the store.
 void revocable_state::gone() noexcept
 {
-    settle(dead);
-}
-
-// Ending an object is frequent, waiting for that rare: so it is a store and a look, and the object may be gone right
-// after the store.
-void revocable_state::settle(std::uint32_t to) noexcept
-{
-    life_.store(to, std::memory_order_release);
+    life_.store(dead, std::memory_order_release);
     park::wake(parking_lot, life_, INT_MAX);
 }
 

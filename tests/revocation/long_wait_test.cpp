@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: MIT
+//
+// V11: a wait that takes long says for whom.
+#include <atomic>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include <devres/devres.h>
+#include <devres/diagnostics.h>
+#include <devres/revocable.h>
+
+#include "revocation/tracked.h"
+#include "support/threads.h"
+#include "support/warn_capture.h"
+
+namespace devres::test {
+namespace {
+
+class LongWaitTest : public testing::Test {
+protected:
+    LongWaitTest() : before_(devres_set_wait_warning(5)) {}
+    ~LongWaitTest() override { devres_set_wait_warning(before_); }
+
+    // Collects WARNs until `n` of them contain `text`.
+    void collect(unsigned n, const std::string& text)
+    {
+        while (count(text) < n) {
+            for (std::string& message : warns.take())
+                messages.push_back(std::move(message));
+            std::this_thread::yield();
+        }
+    }
+    unsigned count(const std::string& text) const
+    {
+        unsigned n = 0;
+        for (const std::string& message : messages)
+            n += message.find(text) != std::string::npos ? 1 : 0;
+        return n;
+    }
+    static std::string place(int line) { return "long_wait_test.cpp:" + std::to_string(line); }
+
+    warn_capture warns;
+    tracking t;
+    std::vector<std::string> messages;
+
+private:
+    unsigned before_;
+};
+
+TEST_F(LongWaitTest, NamesWhatIsEndedAndEachGuardWithItsThreadAndPlaceAndGoesOnWaiting) // V11
+{
+    revocable<tracked> r(&t);
+    revocable<tracked> other(&t);
+    const int inside = __LINE__ + 1;
+    auto here = r.try_access();
+    const int nested = __LINE__ + 1;
+    auto again = r.try_access();
+    const int elsewhere = __LINE__ + 1;
+    auto theirs = other.try_access();
+    std::atomic<bool> revoked{false};
+    std::thread revoker([&] { revoked = r.revoke(); });
+    collect(2, "has waited"); // the second one after twice the time
+    collect(4, "waits for the guard");
+    const std::string me = "thread " + std::to_string(::syscall(SYS_gettid)) + " ";
+    EXPECT_FALSE(revoked);
+    EXPECT_EQ(0, t.destroyed);
+    EXPECT_GE(count("WARN: revoke: "), 2u);
+    EXPECT_GE(count("tracked\""), 2u) << "what is being ended";
+    EXPECT_GE(count(": 2 inside"), 2u);
+    EXPECT_GE(count(me + "taken at "), 4u);
+    EXPECT_GE(count(place(inside)), 2u);
+    EXPECT_GE(count(place(nested)), 2u);
+    EXPECT_EQ(0u, count(place(elsewhere)));
+    here = {};
+    again = {};
+    revoker.join();
+    EXPECT_TRUE(revoked);
+    warns.take();
+}
+
+TEST_F(LongWaitTest, NamesDetachedGuardsAndThoseOfEndedThreads) // V11
+{
+    revocable<tracked> r(&t);
+    const int detached_at = __LINE__ + 1;
+    auto detached = r.try_access().detach();
+    decltype(detached) orphan;
+    const int orphan_at = __LINE__ + 1;
+    std::thread([&] { orphan = r.try_access(); }).join();
+    // Deeper than a record, and left behind: it is nobody's, whatever thread gets the number next.
+    revocable<int> other(1);
+    std::vector<revocable<int>::guard> eight;
+    decltype(detached) deep;
+    const int deep_at = __LINE__ + 4;
+    std::thread([&] {
+        while (eight.size() != detail::reader_record::capacity)
+            eight.push_back(other.try_access());
+        deep = r.try_access();
+    }).join();
+    std::thread revoker([&] { r.revoke(); });
+    collect(1, place(detached_at));
+    collect(1, place(orphan_at));
+    collect(1, place(deep_at));
+    EXPECT_GE(count("no thread (detached) taken at"), 2u);
+    EXPECT_EQ(count(place(deep_at)) + count(place(detached_at)), count("no thread (detached) taken at"));
+    EXPECT_GE(count(", which has ended, taken at"), 1u);
+    detached = {};
+    orphan = {};
+    deep = {};
+    revoker.join();
+    warns.take();
+}
+
+TEST_F(LongWaitTest, NamesTheOwnerThatTheCallerWaitsFor) // V11
+{
+    static constexpr devres_owner_ops ops{"gadget", [](devres_head*) { return "g7"; }};
+    devres_head head(&ops);
+    detail::gate gate;
+    detail::reader_slot* slot = detail::try_enter(gate, {"here.cpp", 12});
+    std::thread waiter([&] {
+        gate.close();
+        detail::wait_for_readers(detail::reader_set(gate), "gadget_unplug", &head, "its name");
+    });
+    collect(1, "here.cpp:12");
+    EXPECT_GE(count("WARN: gadget_unplug: gadget \"g7\": \"its name\": has waited"), 1u) << messages.front();
+    detail::leave(slot);
+    waiter.join();
+    warns.take();
+}
+
+TEST_F(LongWaitTest, ZeroIsNever) // V11
+{
+    devres_set_wait_warning(0);
+    revocable<tracked> silent(&t);
+    revocable<int> reported(1);
+    auto guard = silent.try_access();
+    std::thread revoker([&] { silent.revoke(); });
+    while (!silent.is_revoked())
+        std::this_thread::yield();
+    linger();
+    EXPECT_EQ(0u, devres_set_wait_warning(1));
+    auto other = reported.try_access();
+    std::thread second([&] { reported.revoke(); });
+    collect(3, "\"int\": has waited"); // at least four milliseconds of a wait that began later
+    EXPECT_EQ(0u, count("tracked"));
+    guard = {};
+    other = {};
+    revoker.join();
+    second.join();
+    warns.take();
+}
+
+} // namespace
+} // namespace devres::test

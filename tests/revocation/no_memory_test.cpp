@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+//
+// Guards when there is no memory for records and slots: a program of its own, since records are never freed, and others'
+// tests would leave some.
+#include <atomic>
+#include <cstdlib>
+#include <latch>
+#include <new>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <devres/revocable.h>
+
+#include "revocation/tracked.h"
+#include "support/warn_capture.h"
+
+namespace {
+
+std::atomic<bool> no_memory{false};
+
+} // namespace
+
+// What the library allocates chunks with.
+void* operator new(std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept
+{
+    return no_memory ? nullptr : std::aligned_alloc(static_cast<std::size_t>(align), size);
+}
+void operator delete(void* p, std::align_val_t) noexcept
+{
+    std::free(p);
+}
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept
+{
+    std::free(p);
+}
+void operator delete(void* p, std::align_val_t, const std::nothrow_t&) noexcept
+{
+    std::free(p);
+}
+
+namespace devres::test {
+namespace {
+
+using object = revocable<tracked>;
+
+class NoMemoryTest : public testing::Test {
+protected:
+    NoMemoryTest() { no_memory = true; }
+    ~NoMemoryTest() override { no_memory = false; }
+
+    warn_capture warns;
+    tracking t;
+};
+
+TEST_F(NoMemoryTest, FirstGuardsOfMoreThreadsThanThereAreRecordsForWorkAsUsual) // V1, V5
+{
+    constexpr int count = 40; // twelve records, then 96 slots for emergencies
+    object r(&t, 7);
+    object other(&t);
+    std::latch all_inside(count);
+    std::latch checked(1);
+    std::atomic<int> without_record{0};
+    std::atomic<int> self_revokes{0};
+    std::vector<std::thread> readers;
+    for (int i = 0; i != count; ++i) {
+        readers.emplace_back([&] {
+            auto guard = r.try_access();
+            auto nested = other.try_access();
+            without_record += detail::this_reader.record ? 0 : 1;
+            all_inside.arrive_and_wait();
+            self_revokes += r.revoke() ? 0 : 1;
+            checked.wait();
+            EXPECT_EQ(7, guard->check());
+            guard = {}; // out of order
+        });
+    }
+    all_inside.wait();
+    while (self_revokes != count)
+        std::this_thread::yield();
+    EXPECT_GE(without_record, count - 12);
+    EXPECT_EQ(static_cast<std::size_t>(count), warns.take().size()) << "V5: each was inside";
+    EXPECT_FALSE(r.is_revoked());
+    EXPECT_FALSE(other.revoke(nowait));
+    checked.count_down();
+    for (std::thread& reader : readers)
+        reader.join();
+    EXPECT_TRUE(r.revoke());
+    EXPECT_TRUE(other.revoke());
+}
+
+TEST_F(NoMemoryTest, NestingDeeperThanTheRecordAndDetachingWork) // V2, V5
+{
+    object r(&t, 7);
+    for (int round = 0; round != 3; ++round) {
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 60; ++i)
+            guards.push_back(r.try_access());
+        for (int i = 0; i != 30; ++i)
+            guards.push_back(r.try_access().detach());
+        std::thread([moved = guards.back().detach()]() mutable { moved = {}; }).join();
+        for (const object::guard& guard : guards)
+            if (guard)
+                guard->check();
+    }
+    EXPECT_TRUE(r.revoke());
+}
+
+TEST_F(NoMemoryTest, ABugLineSaysThatThereIsNoSlotLeft)
+{
+    object r(&t);
+    EXPECT_DEATH(
+        {
+            no_memory = true;
+            std::vector<object::guard> guards;
+            for (int i = 0; i != 200; ++i)
+                guards.push_back(r.try_access());
+        },
+        "BUG: guard: no memory");
+}
+
+} // namespace
+} // namespace devres::test
