@@ -2,8 +2,8 @@
 //
 // The memory that a head's one-step resources live in.
 //
-// Slots of some two dozen size classes are carved off the newest of a few blocks, each twice as large as the one
-// before, and reused by class. A bit for each 16 bytes says where slots start, so that a pointer can be
+// Slots of some two dozen size classes are carved off the newest of a few blocks, each twice as large as the
+// one before, and reused by class. A bit for each 16 bytes says where slots start, so that a pointer can be
 // checked without following it (block.h). When the last slot comes back everything starts afresh.
 //
 // Thread safety: what ends in _locked needs the head's lock; the rest is said there. No function calls the
@@ -11,8 +11,8 @@
 //
 // Invariants
 // 1. A slot is 16-byte aligned and begins with a resource header.
-// 2. Below a block's `bump` slots follow one another without a gap, and the state of each says its class, until the
-//    arena starts afresh.
+// 2. Below a block's `bump` slots follow one another without a gap, and the state of each says its class,
+//    until the arena starts afresh.
 // 3. The arena lives as long as its head, and beyond it as long as a handle, or a release under way on the
 //    thread that destroyed the head, refers to it.
 //
@@ -57,8 +57,8 @@ public:
         return class_bytes(size_class) - sizeof(resource) - red_zone_bytes;
     }
 
-    // A slot for `size` payload bytes, which the caller makes a resource of before it lets go of the lock; null if a
-    // block has to be added first.
+    // A slot for `size` payload bytes, which the caller makes a resource of before it lets go of the lock;
+    // null if a block has to be added first.
     void* take_locked(unsigned size_class, [[maybe_unused]] std::size_t size) noexcept
     {
         void* slot = free_[size_class];
@@ -112,16 +112,16 @@ public:
     [[nodiscard]] bool give_all_locked(std::uint32_t n, block** garbage) noexcept;
     void give_batch_locked(slot_batch& batch) noexcept;
 
-    // Asks for the header of a slot with its payload at `p` to be brought near, whatever `p` is: that reads nothing and
-    // cannot fault, and frees at random mostly wait for it.
+    // Asks for the header of a slot with its payload at `p` to be brought near, whatever `p` is: that reads
+    // nothing and cannot fault, and frees at random mostly wait for it.
     static void expect(const void* p) noexcept
     {
         __builtin_prefetch(
             reinterpret_cast<const void*>(reinterpret_cast<std::uintptr_t>(p) - sizeof(resource)));
     }
 
-    // The slot whose payload is at `p`; null if there is none, or if that is not known yet. Follows nothing but its
-    // own bookkeeping.
+    // The slot whose payload is at `p`; null if there is none, or if that is not known yet. Follows nothing
+    // but its own bookkeeping.
     resource* marked_slot_at_locked(const void* p) const noexcept
     {
         std::size_t offset = 0;
@@ -134,7 +134,8 @@ public:
         // SAFETY: a marked unit is the start of a slot, and a slot starts with its header.
         return reinterpret_cast<resource*>(slot);
     }
-    // The same, but finds out. In short sections: false if it has to be asked again, the lock having been released.
+    // The same, but finds out. In short sections: false if it has to be asked again, the lock having been
+    // released.
     bool find_slot_locked(const void* p, resource** res) noexcept;
 
     std::size_t live_locked() const noexcept { return live_; }
@@ -189,8 +190,8 @@ private:
         const std::uintptr_t header = reinterpret_cast<std::uintptr_t>(p) - sizeof(resource);
         if (header % unit != 0) [[unlikely]]
             return nullptr;
-        // The last block below it. Without a branch that depends on the pointer: frees at random mostly wait for
-        // memory, and a branch predicted wrong keeps the next ones from waiting at the same time.
+        // The last block below it. Without a branch that depends on the pointer: frees at random mostly wait
+        // for memory, and a branch predicted wrong keeps the next ones from waiting at the same time.
         std::uint32_t low = 0;
         for (std::uint32_t n = sorted_count_; n > 1;) {
             const std::uint32_t half = n / 2;

@@ -48,8 +48,9 @@ static_assert(class_of_bytes(512) == 20 && class_of_bytes(513) == 21 && class_of
 
 // What the upstream gave: this header, one bit for each unit of the slots, the slots.
 //
-// The bits say where slots start, and are set only when somebody asks: slots say their size themselves, so they can
-// be walked from the first one up to `bump`. An owner that never frees one by its pointer pays nothing for them.
+// The bits say where slots start, and are set only when somebody asks: slots say their size themselves, so
+// they can be walked from the first one up to `bump`. An owner that never frees one by its pointer pays
+// nothing for them.
 struct alignas(16) block {
     block* older;
     std::size_t bytes;
@@ -64,7 +65,8 @@ struct alignas(16) block {
     // Lays a block out in `bytes` bytes at `memory`.
     static block* place(void* memory, std::size_t bytes, std::size_t whole) noexcept
     {
-        // One bit for each 16 bytes: of 129 parts, 128 are slots. There is always a word for the place behind the last.
+        // One bit for each 16 bytes: of 129 parts, 128 are slots. There is always a word for the place behind
+        // the last.
         const std::size_t room = bytes - sizeof(block);
         const std::size_t bitmap = round_up(room / 129 + 1, unit);
         auto* b = ::new (memory) block;

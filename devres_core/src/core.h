@@ -37,7 +37,8 @@ struct core {
         biased_lock& lock_;
         lock_mode mode_;
     };
-    // The same if it costs nothing, being biased to this thread; else it is not held, and the caller does it another way.
+    // The same if it costs nothing, being biased to this thread; else it is not held, and the caller does it
+    // another way.
     class DEVRES_SCOPED_CAPABILITY [[nodiscard]] quick_guard {
     public:
         explicit quick_guard(devres_head* head) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
@@ -69,8 +70,8 @@ struct core {
         bool held_;
     };
 
-    // The same around match and for_each callbacks: one that comes back to this head finds the lock taken by its
-    // own thread, which is reported instead of hanging (C2).
+    // The same around match and for_each callbacks: one that comes back to this head finds the lock taken by
+    // its own thread, which is reported instead of hanging (C2).
     class DEVRES_SCOPED_CAPABILITY [[nodiscard]] callback_guard {
     public:
         callback_guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(head->lock_);
@@ -151,7 +152,8 @@ struct core {
         res->next = older->next;
         older->next->prev = res;
         older->next = res;
-        // While the index fills it may have come past this place: then it is of no use, and the next removal makes another.
+        // While the index fills it may have come past this place: then it is of no use, and the next removal
+        // makes another.
         if (head->index_ && !head->index_->complete()) [[unlikely]]
             head->index_->spoil();
         else if (head->index_) [[unlikely]]
@@ -216,30 +218,33 @@ struct core {
         block* block_ = nullptr;
     };
 
-    // Attaches a one-step resource of `size` bytes (slot or large block). Before it is linked, under the lock,
-    // `init` fills in what others could look at, and `fill` the payload (for a large block before the lock is taken). Null on no memory.
+    // Attaches a one-step resource of `size` bytes (slot or large block). Before it is linked, under the
+    // lock, `init` fills in what others could look at, and `fill` the payload (for a large block before the
+    // lock is taken). Null on no memory.
     template <class Init, class Fill = no_fill>
     static resource* attach(devres_head* head, const resource_ops* ops, std::size_t size, std::size_t align,
                             state_word born, const char* function, Init init, listing when = listing::now,
                             Fill fill = {}) noexcept;
 
-    // What attach() mostly comes to: the lock biased to this thread, a slot at hand, no index. No call and no locked
-    // instruction. `size_field` is what the header says as size.
+    // What attach() mostly comes to: the lock biased to this thread, a slot at hand, no index. No call and no
+    // locked instruction. `size_field` is what the header says as size.
     // Returns: null, with nothing done, if it is not so; attach() will do it.
     template <class Fill>
     static resource* attach_quickly(devres_head* head, const resource_ops* ops, unsigned size_class,
                                     std::size_t size, std::size_t size_field, Fill fill) noexcept;
 
-    // The same for freeing: unlinks the plain memory at `p`, if it is this head's, in a slot, and not the last.
+    // The same for freeing: unlinks the plain memory at `p`, if it is this head's, in a slot, and not the
+    // last.
     // Returns: false, with nothing done, if it is not so.
     static bool free_quickly(devres_head* head, const void* p, const resource_ops* ops) noexcept;
-    // The resource in a slot at `p` if it is simply listed, of these ops, and not the last: what a look needs not report.
-    // Else null, which says nothing.
+    // The resource in a slot at `p` if it is simply listed, of these ops, and not the last: what a look needs
+    // not report. Else null, which says nothing.
     static resource* listed_slot_at_locked(const devres_head* head, const void* p,
                                            const resource_ops* ops) noexcept DEVRES_REQUIRES(head->lock_);
     // And for an action that the index has.
     static bool remove_quickly(devres_head* head, const index_key& action) noexcept;
-    // Takes off list and index the action of that key, if the index has it and no other is equal to it. Else null.
+    // Takes off list and index the action of that key, if the index has it and no other is equal to it. Else
+    // null.
     static resource* take_only_locked(devres_head* head, const index_key& action) noexcept
         DEVRES_REQUIRES(head->lock_)
     {
@@ -280,8 +285,8 @@ struct core {
     // Returns: false if that did not settle it; `indexed` of the resources it passed are found by key.
     static bool find_key_locked(devres_head* head, const index_key& key, std::size_t most, resource** res,
                                 std::size_t* indexed) noexcept DEVRES_REQUIRES(head->lock_);
-    // Makes or completes the index, without the lock but for short sections. Without memory there is none. Its size is
-    // guessed from how many of the newest `index::worth_it` resources are `indexed`.
+    // Makes or completes the index, without the lock but for short sections. Without memory there is none.
+    // Its size is guessed from how many of the newest `index::worth_it` resources are `indexed`.
     static void prepare_index(devres_head* head, std::size_t indexed, const char* function) noexcept
         DEVRES_EXCLUDES(head->lock_);
     // --- Plain access ---

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The rare paths of a head: finding by (action, data) or by the address of a large block, and fetching memory.
+// The rare paths of a head: finding by (action, data) or by the address of a large block, and fetching
+// memory.
 
 #include "core.h"
 
@@ -15,7 +16,8 @@ constexpr int fill_batch = 256;
 
 void core::index_new_locked(devres_head* head, resource* res) noexcept
 {
-    // While it is incomplete the resource will be met on the way; when it is full the next removal replaces it.
+    // While it is incomplete the resource will be met on the way; when it is full the next removal replaces
+    // it.
     if (head->index_->usable() && is_indexed(res))
         head->index_->insert_locked(res);
 }

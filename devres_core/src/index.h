@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: MIT
 //
-// From (action, data), or from the address of a large block, to the resource: what makes removing one cost the
-// same whatever the number.
+// From (action, data), or from the address of a large block, to the resource: what makes removing one cost
+// the same whatever the number.
 //
 // Made at the first removal on a head that has many, kept from then on. It is filled in short batches, oldest
-// first, so that nobody waits for the lock while it grows; until it is complete look-ups scan. When it is full the
-// next removal makes a larger one. Without memory for it a scan answers.
+// first, so that nobody waits for the lock while it grows; until it is complete look-ups scan. When it is
+// full the next removal makes a larger one. Without memory for it a scan answers.
 //
-// A table, probed linearly, has one word for each key: the address of its newest resource and 16 bits of the key's
-// hash, so that most strangers are told without looking at them. Resources with equal keys also have an entry each
-// that links them by age; a resource knows its entry by a hint in its header, believed only if the entry knows it.
+// A table, probed linearly, has one word for each key: the address of its newest resource and 16 bits of the
+// key's hash, so that most strangers are told without looking at them. Resources with equal keys also have an
+// entry each that links them by age; a resource knows its entry by a hint in its header, believed only if the
+// entry knows it.
 //
 // Thread safety: all of it needs the head's lock, but for create and destroy.
 // Cost: every operation O(1). 12 to 24 bytes for a key, 16 more for each of several resources with one key.
@@ -82,8 +83,8 @@ public:
         return address_of(*find_word(key, hash_of(key)));
     }
 
-    // Finds and erases in one step if only one resource has that key; else null, and nothing is changed. Requires:
-    // usable().
+    // Finds and erases in one step if only one resource has that key; else null, and nothing is changed.
+    // Requires: usable().
     resource* take_only_locked(const index_key& key) noexcept
     {
         word* at = find_word(key, hash_of(key));

@@ -15,7 +15,7 @@
 
 namespace devres::detail {
 
-// --- Actions -------------------------------------------------------------------------------------------------
+// --- Actions -----------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -117,7 +117,7 @@ int release_action(devres_head* head, action_payload action) noexcept
     return 0;
 }
 
-// --- Memory --------------------------------------------------------------------------------------------------
+// --- Memory ------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -170,7 +170,8 @@ looked_up look_at_locked(devres_head* head, resource* res,
     return found;
 }
 
-// Calls work(resource) under the lock with what the caller says is a managed `ops` of this head at `p`, if it is.
+// Calls work(resource) under the lock with what the caller says is a managed `ops` of this head at `p`, if it
+// is.
 // Returns: what was found, for the report.
 template <class Work>
 looked_up with_pointer(devres_head* head, const void* p, const resource_ops* ops, const char* function,
@@ -208,8 +209,8 @@ void report(const char* function, devres_head* head, const void* p, const looked
 
 namespace {
 
-// Managed memory with its contents, filled in by fill(memory) before another thread can find and free it: a large block
-// before the lock is taken, a slot under it, which is at most a thousand bytes.
+// Managed memory with its contents, filled in by fill(memory) before another thread can find and free it: a
+// large block before the lock is taken, a slot under it, which is at most a thousand bytes.
 template <class Fill>
 [[gnu::noinline]] void* attach_filled(devres_head* head, std::size_t size, Fill fill) noexcept
 {
@@ -317,8 +318,8 @@ bool resize_in_place_locked(resource* res, std::size_t size) noexcept
     return true;
 }
 
-// What has grown out of its block, to a size that needs one of its own, is likely to go on: a quarter more for that.
-// Not where a tool watches the end of the block.
+// What has grown out of its block, to a size that needs one of its own, is likely to go on: a quarter more
+// for that. Not where a tool watches the end of the block.
 std::size_t room_to_grow(std::size_t old_size, std::size_t size) noexcept
 {
     std::size_t roomy = 0;
@@ -422,7 +423,7 @@ char* format_string(devres_head* head, gfp_t gfp, const char* format, std::va_li
     return s;
 }
 
-// --- Objects ---------------------------------------------------------------------------------------------------
+// --- Objects -----------------------------------------------------------------------------------------------
 
 // The place is linked before the object is made; until it is committed a release leaves it to this thread.
 
@@ -573,11 +574,12 @@ int destroy_object(devres_head* head, const void* p, const resource_ops* ops) no
     return 0;
 }
 
-// --- Handles ---------------------------------------------------------------------------------------------------
+// --- Handles -----------------------------------------------------------------------------------------------
 
 namespace {
 
-// Before the arena's lock is taken, behind which a thread may be waiting for the head that this one has locked (C2).
+// Before the arena's lock is taken, behind which a thread may be waiting for the head that this one has
+// locked (C2).
 void reject_callback(const arena* memory) noexcept
 {
     if (core::callback_guard::any([memory](devres_head* head) { return core::memory(head) == memory; }))
@@ -587,7 +589,8 @@ void reject_callback(const arena* memory) noexcept
 // What a handle does that has found its callable still on a head.
 enum class consume_by { cancel, run };
 
-// Takes the callable of a handle off its head: freed if nobody's code has to run for that, else claimed by `one`.
+// Takes the callable of a handle off its head: freed if nobody's code has to run for that, else claimed by
+// `one`.
 // Returns: false if it is not there any more.
 bool take_by_handle(arena* memory, resource* res, consume_by how, pass& one) noexcept
 {

@@ -6,11 +6,12 @@
 // resources off the list under the lock, then calls them back newest first without it.
 //
 // Invariants
-// 1. After a callback nothing of the head is touched unless `head` is still set: who destroys the head on this very
-//    thread, inside the callback, clears it; who destroys it on another thread waits for the pass (C14, C15).
+// 1. After a callback nothing of the head is touched unless `head` is still set: who destroys the head on
+//    this very thread, inside the callback, clears it; who destroys it on another thread waits for the pass
+//    (C14, C15).
 // 2. The slots of what it released are given back in one step at the end.
-// 3. Its last touch of the head is leaving the lock under which it took itself off the head, after which the head may
-//    be gone. The head's memory has been given back before.
+// 3. Its last touch of the head is leaving the lock under which it took itself off the head, after which the
+//    head may be gone. The head's memory has been given back before.
 #pragma once
 
 #include <devres/detail/revocation.h>
@@ -64,8 +65,8 @@ private:
     void dispose(resource* res, state_word before) noexcept;
 };
 
-// If `res` is still being made, leaves it to the thread that makes it, with a reference on its memory: that one will
-// find out when it is done. Called by whoever took it off the list.
+// If `res` is still being made, leaves it to the thread that makes it, with a reference on its memory: that
+// one will find out when it is done. Called by whoever took it off the list.
 bool abandon(devres_head* head, resource* res) noexcept;
 
 // Claims one resource that is on the list: unlinked, and waited for by an owner's end.
@@ -77,7 +78,8 @@ inline void claim_locked(pass& claim, resource* res) noexcept DEVRES_NO_THREAD_S
     claim.begin_locked();
 }
 
-// The same, if the lock is biased to this thread and take(head), under it, finds a resource and takes it off the list.
+// The same, if the lock is biased to this thread and take(head), under it, finds a resource and takes it off
+// the list.
 // Returns: false, with nothing done, if it is not so; the caller must then take the lock another way.
 template <class Take>
 bool claim_quickly(pass& claim, Take take) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Telling AddressSanitizer, or valgrind in a build with DEVRES_VALGRIND, what in a block is memory of somebody and
-// what is not.
+// Telling AddressSanitizer, or valgrind in a build with DEVRES_VALGRIND, what in a block is memory of
+// somebody and what is not.
 #pragma once
 
 #include <cstddef>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The 32-bit state of a resource: where it is in its life, where its memory came from, and when it was listed.
+// The 32-bit state of a resource: where it is in its life, where its memory came from, and when it was
+// listed.
 //
 //   bits 0-2   life
 //   bits 3-4   place: who owns the memory
@@ -8,9 +9,9 @@
 //   bits 6-10  size class of a slot
 //   bits 11-31 epoch of its head when it was listed
 //
-// The epoch is what lets release_all detach any number of resources in one step: it bumps the head's epoch, and
-// what was listed under an older one is no longer on the list but in a pass. It wraps after two million passes,
-// and only matters while one of those still has to release the resource.
+// The epoch is what lets release_all detach any number of resources in one step: it bumps the head's epoch,
+// and what was listed under an older one is no longer on the list but in a pass. It wraps after two million
+// passes, and only matters while one of those still has to release the resource.
 #pragma once
 
 #include <cstdint>

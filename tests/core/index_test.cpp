@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Removing one by (action, data) on heads that have many: the index is built, overflows, is rebuilt, and agrees with a
-// plain vector throughout. A3, C1.
+// Removing one by (action, data) on heads that have many: the index is built, overflows, is rebuilt, and
+// agrees with a plain vector throughout. A3, C1.
 #include <algorithm>
 #include <random>
 #include <vector>
@@ -93,7 +93,8 @@ TEST_P(IndexSeeds, AgreesWithAVector)
 
 INSTANTIATE_TEST_SUITE_P(FixedSeeds, IndexSeeds, ::testing::Range(1u, 7u));
 
-// Resources that go another way than by their key leave the index, too: in the middle of their equals, by group.
+// Resources that go another way than by their key leave the index, too: in the middle of their equals, by
+// group.
 TEST_F(IndexTest, ForgetsWhatAGroupTakes)
 {
     make_keys(2);

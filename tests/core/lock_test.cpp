@@ -48,8 +48,9 @@ struct held_up_sync : detail::real_lock_sync {
     static void wake(word& changed, int how_many) noexcept { real_lock_sync::wake(changed, how_many); }
 };
 
-// An owner of the bias is held up between its look and its store. Meanwhile another thread ends the bias and works on for
-// long. Had that one become owner itself, the first would wipe out its store and come in beside it.
+// An owner of the bias is held up between its look and its store. Meanwhile another thread ends the bias and
+// works on for long. Had that one become owner itself, the first would wipe out its store and come in beside
+// it.
 TEST(DevresLockTest, AFormerOwnerComesTooLate)
 {
     if (!detail::have_membarrier())

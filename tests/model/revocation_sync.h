@@ -82,8 +82,8 @@ struct sync {
         barrier_of<Form, Threads>(at);
     }
 
-    // What the library does besides while it sleeps (say that it takes long) is no part of the model. That it may
-    // return early is: relacy wakes a sleeper for no reason.
+    // What the library does besides while it sleeps (say that it takes long) is no part of the model. That it
+    // may return early is: relacy wakes a sleeper for no reason.
     struct no_report {};
     static void sleep(atomic<std::uint32_t>& word, std::uint32_t expected, no_report&,
                       where at = where::current())

@@ -185,7 +185,7 @@ TEST_F(GuardsTest, RevokingThousandsOneByOneWithReadersOfAllOthers) // V2, V3
     EXPECT_EQ(static_cast<int>(count), t.destroyed);
 }
 
-// --- From one thread to another (V5) ---------------------------------------------------------------------------
+// --- From one thread to another (V5) -----------------------------------------------------------------------
 
 TEST_F(GuardsTest, DetachedGuardEndsOnAnotherThreadAndIsWaitedFor) // V5
 {
@@ -261,7 +261,8 @@ TEST_F(GuardsTest, ManyDetachedGuardsOfManyObjects) // V2, V5
 // A revoker looks at one slot after the other, and a guard is detached while it looks at another one.
 class OvertakingTest : public testing::Test {
 protected:
-    // What the revoker waits for are the guards of `target`; it calls `meanwhile` when it comes past one of `filler`.
+    // What the revoker waits for are the guards of `target`; it calls `meanwhile` when it comes past one of
+    // `filler`.
     bool revoker_finds_it()
     {
         return detail::has_readers({[](const void* self, detail::identity domain, detail::identity) {
@@ -327,8 +328,8 @@ TEST_F(OvertakingTest, AGuardThatIsDetachedAgainIsFound) // V5
     detail::leave(guard);
 }
 
-// It is in one place or the other, or in both. What a revoker scans is made long, and the guard hops between two
-// places that are far apart in it.
+// It is in one place or the other, or in both. What a revoker scans is made long, and the guard hops between
+// two places that are far apart in it.
 TEST_F(GuardsTest, RevokerNeverMissesAGuardThatIsBeingDetached) // V5
 {
     object other(&t);
@@ -355,7 +356,7 @@ TEST_F(GuardsTest, RevokerNeverMissesAGuardThatIsBeingDetached) // V5
     }
 }
 
-// --- Threads that end --------------------------------------------------------------------------------------------
+// --- Threads that end --------------------------------------------------------------------------------------
 
 TEST_F(GuardsTest, DetachedGuardOutlivesItsThread) // V2, V5
 {
@@ -566,7 +567,7 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     EXPECT_LE(seen.size(), 3u);
 }
 
-// --- Moving, giving up -------------------------------------------------------------------------------------------
+// --- Moving, giving up -------------------------------------------------------------------------------------
 
 TEST_F(GuardsTest, MovingAGuardToItselfChangesNothing) // V1
 {
@@ -581,8 +582,8 @@ TEST_F(GuardsTest, MovingAGuardToItselfChangesNothing) // V1
     EXPECT_TRUE(r.revoke());
 }
 
-// V1: a nowait revoke has claimed the object and found a reader; meanwhile that one leaves and a pass of the owner destroys
-// the object.
+// V1: a nowait revoke has claimed the object and found a reader; meanwhile that one leaves and a pass of the
+// owner destroys the object.
 TEST_F(GuardsTest, GivingUpAClaimDoesNotBringADestroyedObjectBack)
 {
     detail::revocable_state state;
@@ -673,7 +674,8 @@ TEST_F(GuardsTest, DetachedGuardsThatEndOnAnotherThreadUseTheSameSlotsAgain) // 
     EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
 }
 
-// M5: a registration that is taken back shuts its gate for a while; whoever closes it meanwhile has closed it.
+// M5: a registration that is taken back shuts its gate for a while; whoever closes it meanwhile has closed
+// it.
 TEST_F(GuardsTest, OpeningAgainDoesNotUndoAClose)
 {
     detail::gate gate;

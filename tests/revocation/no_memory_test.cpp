@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Guards when there is no memory for records and slots: a program of its own, since records are never freed, and others'
-// tests would leave some.
+// Guards when there is no memory for records and slots: a program of its own, since records are never freed,
+// and others' tests would leave some.
 #include <atomic>
 #include <cstdlib>
 #include <latch>

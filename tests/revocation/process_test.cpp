@@ -227,7 +227,7 @@ TEST_F(ForkTest, ForksWhileOtherThreadsEnterLeaveAndRevoke)
         other.join();
 }
 
-// --- Signals -----------------------------------------------------------------------------------------------------
+// --- Signals -----------------------------------------------------------------------------------------------
 
 class SignalTest : public testing::Test {
 protected:
@@ -312,8 +312,8 @@ TEST_F(SignalTest, HandlerEntersAndLeavesWhileItsThreadIsInTheMiddle)
     EXPECT_EQ(2, t.destroyed);
 }
 
-// The handler's guards end out of order, at every point of its thread's own enter and leave. None of the thread's
-// guards may be lost by that.
+// The handler's guards end out of order, at every point of its thread's own enter and leave. None of the
+// thread's guards may be lost by that.
 TEST_F(SignalTest, HandlerThatLeavesOutOfOrderTakesNoSlotAway)
 {
     tracking t;

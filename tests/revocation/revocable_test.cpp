@@ -142,7 +142,7 @@ TEST_F(RevocableTest, ReaderSeesEverythingTheConstructorWrote) // V1
     reader.join();
 }
 
-// --- Two revokers (V1) -----------------------------------------------------------------------------------------
+// --- Two revokers (V1) -------------------------------------------------------------------------------------
 
 TEST_F(RevocableTest, LoserReturnsOnlyWhenTheObjectIsGone) // V1; Linux's returns at once
 {
@@ -250,7 +250,7 @@ TEST_F(RevocableTest, DestructorOfTheObjectMayRevokeItsOwnContainer) // V1, V6: 
     EXPECT_EQ(1, t.destroyed);
 }
 
-// --- Without waiting -------------------------------------------------------------------------------------------
+// --- Without waiting ---------------------------------------------------------------------------------------
 
 TEST_F(RevocableTest, NowaitDestroysAtOnceIfNobodyIsInside) // V1
 {
@@ -324,7 +324,7 @@ TEST_F(RevocableTest, NowaitBesideARevokeLosesNobody) // V1: one of them destroy
     }
 }
 
-// --- Self-revoke (V5) ------------------------------------------------------------------------------------------
+// --- Self-revoke (V5) --------------------------------------------------------------------------------------
 
 TEST_F(RevocableTest, RevokeFromInsideItsOwnGuardWarnsWithBothPlacesAndChangesNothing) // V5
 {

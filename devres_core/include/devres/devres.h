@@ -53,8 +53,9 @@ struct devres_owner_ops {
 //
 // Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (malloc if
 // null) when first needed, reused by this head, and given back when the head has been emptied.
-// `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle of a
-// callable on it, and the release callback in which the owner ends, if it does: so it is no member of such an owner.
+// `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
+// of a callable on it, and the release callback in which the owner ends, if it does: so it is no member of
+// such an owner.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, std::pmr::memory_resource* upstream = nullptr) noexcept;
@@ -111,7 +112,8 @@ void* devres_find(devres_head* head, dr_release_t release, dr_match_t match = nu
 void* devres_get(devres_head* head, void* new_res, dr_match_t match = nullptr,
                  void* match_data = nullptr) noexcept;
 
-// Unlinks the newest match and hands it to the caller, who frees it with devres_free (C8). It may outlive the head.
+// Unlinks the newest match and hands it to the caller, who frees it with devres_free (C8). It may outlive the
+// head.
 // Returns:  the resource, or null.
 [[nodiscard]] void* devres_remove(devres_head* head, dr_release_t release, dr_match_t match = nullptr,
                                   void* match_data = nullptr) noexcept;
@@ -126,7 +128,8 @@ int devres_destroy(devres_head* head, dr_release_t release, dr_match_t match = n
 int devres_release(devres_head* head, dr_release_t release, dr_match_t match = nullptr,
                    void* match_data = nullptr) noexcept;
 
-// Calls `fn` for each resource released by `release` that `match` accepts, newest first (C9). Null `fn`: no-op.
+// Calls `fn` for each resource released by `release` that `match` accepts, newest first (C9). Null `fn`:
+// no-op.
 // Locking:  `match` and `fn` run under the head's lock and must not call back into the head.
 void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t match, void* match_data,
                          void (*fn)(devres_head* head, void* res, void* data), void* data) noexcept;
@@ -140,10 +143,11 @@ int devres_release_all(devres_head* head) noexcept;
 
 // The end of an owner: passes until the head is empty, then waits until no other thread is still releasing
 // a resource it claimed before (C12, C15), then gives the head's memory back. The head stays usable.
-// A callback that adds for ever is cut off after devres_max_passes passes: WARN naming it, the rest is freed unreleased.
+// A callback that adds for ever is cut off after devres_max_passes passes: WARN naming it, the rest is freed
+// unreleased.
 // Returns:  how many resources were released.
-// Locking:  call without locks that a release callback may want. Called from inside a release callback of the same
-//           head, it first finishes what that callback's own pass still has to do.
+// Locking:  call without locks that a release callback may want. Called from inside a release callback of the
+//           same head, it first finishes what that callback's own pass still has to do.
 int devres_drain(devres_head* head) noexcept;
 inline constexpr int devres_max_passes = 100;
 

@@ -33,8 +33,9 @@ std::size_t devres_warn_count() noexcept;
 
 // One event in the life of a resource. `op` is "ADD" (attached), "REM" (handed out or dropped without its
 // release) or "REL" (released). `kind` is the owner's kind ("device"), `name` the resource's name (the given
-// one, else the action's symbol or the object's type), `size` its payload in bytes. A function that the program does
-// not export (static, or without -rdynamic) is named by file and offset, which addr2line understands.
+// one, else the action's symbol or the object's type), `size` its payload in bytes. A function that the
+// program does not export (static, or without -rdynamic) is named by file and offset, which addr2line
+// understands.
 using devres_log_fn = void (*)(const char* op, devres_head* head, const char* kind, const char* name,
                                std::size_t size);
 
@@ -44,9 +45,9 @@ using devres_log_fn = void (*)(const char* op, devres_head* head, const char* ki
 // Returns:  the hook that was installed before.
 devres_log_fn devres_set_log(devres_log_fn fn) noexcept;
 
-// A wait for readers that lasts longer than this is reported by a WARN, again after twice the time, and goes on: what is
-// being ended, and each guard that it waits for, with its thread and the place where it was taken (V11). Waits that have
-// begun keep the limit they began with. 0: never. Default: 10 seconds.
+// A wait for readers that lasts longer than this is reported by a WARN, again after twice the time, and goes
+// on: what is being ended, and each guard that it waits for, with its thread and the place where it was taken
+// (V11). Waits that have begun keep the limit they began with. 0: never. Default: 10 seconds.
 // Returns:  the limit that was set before.
 unsigned devres_set_wait_warning(unsigned milliseconds) noexcept;
 

@@ -269,7 +269,8 @@ template <managed_owner O, class A, class D>
 
 // --- Memory (A4-A7) --------------------------------------------------------------------------------------
 
-// Returns:  memory aligned for any fundamental type, freed with the owner; ZERO_SIZE_PTR for size 0; null if there is none.
+// Returns:  memory aligned for any fundamental type, freed with the owner; ZERO_SIZE_PTR for size 0; null if
+//           there is none.
 template <managed_owner O>
 [[nodiscard]] void* kmalloc(O* owner, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
 {
@@ -366,9 +367,11 @@ template <managed_owner O>
 
 // --- Objects (A8) ----------------------------------------------------------------------------------------
 
-// Makes a T in managed memory; it is destroyed at its place in the release order. The place is taken before the
-// constructor runs, so what that attaches is newer than the T and goes before it. Over-aligned types are fine.
-// Returns:  the object; null without memory. What the constructor throws is rethrown; the place is then given back.
+// Makes a T in managed memory; it is destroyed at its place in the release order. The place is taken before
+// the constructor runs, so what that attaches is newer than the T and goes before it. Over-aligned types are
+// fine.
+// Returns:  the object; null without memory. What the constructor throws is rethrown; the place is then given
+//           back.
 template <class T, managed_owner O, class... Args>
 [[nodiscard]] T* create(O* owner, Args&&... args)
 {

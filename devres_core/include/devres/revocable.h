@@ -2,8 +2,8 @@
 //
 // revocable<T>: an object that can be taken away while others may be using it.
 //
-// After Rust-for-Linux's Revocable<T>: try_access() gives a guard or nothing, revoke() lets nobody in any more,
-// waits for those inside, and destroys the object.
+// After Rust-for-Linux's Revocable<T>: try_access() gives a guard or nothing, revoke() lets nobody in any
+// more, waits for those inside, and destroys the object.
 //
 // Thread safety: every member may be called by any thread at any time; the revocable itself must outlive the
 // calls, but not the guards' leaving.
@@ -64,8 +64,8 @@ public:
     T& operator*() const noexcept { return *object_; }
     T* operator->() const noexcept { return object_; }
 
-    // A guard that may be moved to, and end on, any thread. A revoke waits for it, but a self-revoke under it is
-    // not detected (V5). Leaves this one empty. Cost: some nanoseconds; rarely a process-wide lock.
+    // A guard that may be moved to, and end on, any thread. A revoke waits for it, but a self-revoke under it
+    // is not detected (V5). Leaves this one empty. Cost: some nanoseconds; rarely a process-wide lock.
     revocable_guard detach() noexcept
     {
         revocable_guard moved;
@@ -113,15 +113,17 @@ auto access_with(revocable_guard<T> guard, F&& f)
 //   life    | meaning                     | becomes | by whom, how
 //   live    | nobody destroys the T       | claimed | who wins claim(): compare and swap
 //           |                             | dead    | gone() of who destroys it by another right (below)
-//   claimed | one caller has the right to | live    | give_up_claim() of that caller: compare and swap, since meanwhile
+//   claimed | one caller has the right to | live    | give_up_claim() of that caller: compare and swap, since
+//           |                             |         | meanwhile
 //           | destroy the T, and may be   |         | somebody with another right may have made it dead
 //           | waiting for readers         | dead    | gone() of that caller, or of one with another right
 //   dead    | the T is destroyed          | -       | nobody brings it back
 //
-// gone() is a release store after the T was destroyed, and is_gone() an acquire load: who sees `dead` may free the memory.
-// Both compare-and-swaps are acquire and release: the next claimant sees what the former one did. The other right is a
-// container's place on its owner's list: the pass that takes it off the list destroys the T whoever has claimed it, and
-// who has claimed it finds out by that list before it touches the T.
+// gone() is a release store after the T was destroyed, and is_gone() an acquire load: who sees `dead` may
+// free the memory. Both compare-and-swaps are acquire and release: the next claimant sees what the former one
+// did. The other right is a container's place on its owner's list: the pass that takes it off the list
+// destroys the T whoever has claimed it, and who has claimed it finds out by that list before it touches the
+// T.
 class revocable_state {
 public:
     enum class outcome { done, lost, inside };
@@ -130,8 +132,9 @@ public:
     bool is_revoked() const noexcept { return !gate_.is_open(); }
     bool is_gone() const noexcept { return life_.load(std::memory_order_acquire) == dead; }
 
-    // Closes, waits, and says whether this caller is to destroy the object (`done`); it must call gone() after that.
-    // Messages are in the name of `function`, and name `owner` and `what` (a type or a name) where they are not null.
+    // Closes, waits, and says whether this caller is to destroy the object (`done`); it must call gone()
+    // after that. Messages are in the name of `function`, and name `owner` and `what` (a type or a name)
+    // where they are not null.
     outcome begin_revoke(source_place where, const char* function = "revoke", devres_head* owner = nullptr,
                          const char* what = nullptr) noexcept;
     // The same without waiting; `lost` also if somebody is inside.
@@ -140,7 +143,8 @@ public:
     outcome begin_destroy(source_place where, const char* what = nullptr) noexcept;
     void gone() noexcept;
 
-    // The pieces, for containers that an owner's release ends as well: one caller claims the right to destroy.
+    // The pieces, for containers that an owner's release ends as well: one caller claims the right to
+    // destroy.
     void close() noexcept { gate_.close(); }
     bool claim() noexcept;
     // Claims it as soon as nobody else has it; false if that one destroyed it.
@@ -195,14 +199,15 @@ public:
     }
 
     // Closes, waits for those inside, destroys the T.
-    // Returns: true for the one caller who did it. Others return false when the T is gone, or at once inside a
-    //          release callback. From inside a guard of this object: WARN and false, nothing changed (V5).
+    // Returns: true for the one caller who did it. Others return false when the T is gone, or at once inside
+    //          a release callback. From inside a guard of this object: WARN and false, nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
         return finish(state_.begin_revoke({file, line}, "revoke", nullptr, detail::type_name<T>));
     }
 
-    // Closes and never waits: if somebody is inside, the T is destroyed by a later revoke() or the destructor.
+    // Closes and never waits: if somebody is inside, the T is destroyed by a later revoke() or the
+    // destructor.
     // Returns: true if this caller destroyed the T.
     bool revoke(nowait_t) noexcept { return finish(state_.begin_revoke_nowait()); }
 

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Slots that belong to no record: for guards nested deeper than a record, for detached ones, and for emergencies.
+// Slots that belong to no record: for guards nested deeper than a record, for detached ones, and for
+// emergencies.
 //
-// A thread keeps some free ones in its record, so that taking and giving back costs no locked instruction (records.h);
-// batches go to and come from a list of the process.
+// A thread keeps some free ones in its record, so that taking and giving back costs no locked instruction
+// (records.h); batches go to and come from a list of the process.
 
 #include "revocation/records.h"
 

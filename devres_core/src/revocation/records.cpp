@@ -55,7 +55,8 @@ reader_record* record_table::add_locked() noexcept
         its_chunk->loose = loose_;
         its_chunk->first = number;
     }
-    // Before anything is published in the record: a revoker that has issued its barrier sees both or a closed gate.
+    // Before anything is published in the record: a revoker that has issued its barrier sees both or a closed
+    // gate.
     count_.store(number + 1, std::memory_order_release);
     return &its_chunk->records[number % reader_chunk::capacity];
 }
@@ -100,7 +101,8 @@ void give_record_back(reader_record* record) noexcept
 
 void reclaim_if_orphaned(reader_record& record) noexcept
 {
-    // Either this sees the record orphaned, or its thread, at its end, sees the slot that was cleared before this call.
+    // Either this sees the record orphaned, or its thread, at its end, sees the slot that was cleared before
+    // this call.
     full_fence();
     if (record.state.load(std::memory_order_relaxed) != reader_record::life::orphaned)
         return;

@@ -2,9 +2,10 @@
 //
 // Where all the slots are: the records of threads, and the loose slots.
 //
-// Both are kept in a table of chunks that only grows, so that a revoker reads memory in order, and a slot is mapped to its
-// record by its address alone. The first chunk of records and the slots for emergencies are static: a process with a
-// dozen readers allocates nothing, and a thread's first guard does not fail when there is no memory.
+// Both are kept in a table of chunks that only grows, so that a revoker reads memory in order, and a slot is
+// mapped to its record by its address alone. The first chunk of records and the slots for emergencies are
+// static: a process with a dozen readers allocates nothing, and a thread's first guard does not fail when
+// there is no memory.
 //
 // Thread safety: what ends in `_locked` needs the registry lock; the rest is for any thread.
 #pragma once
@@ -18,8 +19,8 @@
 
 namespace devres::detail {
 
-// Held to take and give back records and batches of loose slots, and around fork; never by readers on their fast path or
-// by revokers.
+// Held to take and give back records and batches of loose slots, and around fork; never by readers on their
+// fast path or by revokers.
 extern lock registry_lock;
 
 // Twelve records and what they are for. Aligned to its size.
@@ -107,8 +108,8 @@ private:
 
 extern record_table thread_records;
 extern record_table loose_slots;
-// For a guard when there is no memory, in a thread that has no record, or in a signal handler that has interrupted its thread in
-// a list of loose slots. A bit for each slot says whether it is free.
+// For a guard when there is no memory, in a thread that has no record, or in a signal handler that has
+// interrupted its thread in a list of loose slots. A bit for each slot says whether it is free.
 extern reader_chunk emergency_slots;
 extern std::atomic<bool> emergency_used;
 
@@ -206,7 +207,8 @@ private:
 reader_slot* take_loose_slow(reader_record* mine) noexcept;
 void give_loose_slow(reader_slot& slot, reader_record* mine) noexcept;
 
-// A free loose slot for the thread of that number, or for nobody if 0. Never fails. `mine` is this thread's record or null.
+// A free loose slot for the thread of that number, or for nobody if 0. Never fails. `mine` is this thread's
+// record or null.
 inline reader_slot* take_loose(reader_record* mine, std::uint32_t thread) noexcept
 {
     reader_slot* slot = nullptr;

@@ -74,8 +74,8 @@ void revocable_state::give_up_claim() noexcept
         park::wake(parking_lot, life_, INT_MAX);
 }
 
-// Ending an object is frequent, waiting for that rare: so it is a store and a look for sleepers by the word's address. The
-// object that holds the word may be freed right after the store.
+// Ending an object is frequent, waiting for that rare: so it is a store and a look for sleepers by the word's
+// address. The object that holds the word may be freed right after the store.
 void revocable_state::gone() noexcept
 {
     life_.store(dead, std::memory_order_release);

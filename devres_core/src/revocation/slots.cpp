@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// What entering and leaving does when it is not the simple case. The life of a slot is a table in revocation.h.
+// What entering and leaving does when it is not the simple case. The life of a slot is a table in
+// revocation.h.
 
 #include "revocation/records.h"
 
@@ -14,8 +15,9 @@ constinit thread_local int release_depth = 0;
 
 namespace {
 
-// What `object` says in a slot below the top whose guard has ended, out of order or on another thread. That the slot is not
-// entered is not enough: a signal handler may find the slot of the enter that it has interrupted, which is reserved.
+// What `object` says in a slot below the top whose guard has ended, out of order or on another thread. That
+// the slot is not entered is not enough: a signal handler may find the slot of the enter that it has
+// interrupted, which is reserved.
 constexpr identity ended = ~identity{0};
 
 // Frees the ended slots at the top.
@@ -176,15 +178,15 @@ reader_slot* detach(reader_slot* slot) noexcept
     reader_place& its_place = place_of(*to);
     its_place.file.store(place.file.load(std::memory_order_relaxed), std::memory_order_relaxed);
     its_place.line.store(place.line.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    // A revoker that sees the old slot cleared sees the new one published: both are release stores, and it looks at
-    // loose slots last.
+    // A revoker that sees the old slot cleared sees the new one published: both are release stores, and it
+    // looks at loose slots last.
     revoke::publish(*to, slot->domain.load(std::memory_order_relaxed),
                     slot->object.load(std::memory_order_relaxed));
     leave(slot);
     return to;
 }
 
-// --- Slots as numbers: those of the record by their offset, then emergencies, then the other loose ones ---------------
+// --- Slots as numbers: those of the record by their offset, then emergencies, then the other loose ones ----
 
 namespace {
 

@@ -2,14 +2,15 @@
 //
 // The end of a thread, and fork.
 //
-// A thread's record is given back by a destructor of thread-specific data: those run after the destructors of thread_local
-// objects, which may hold or take guards, and again for a thread that enters something in one of them. A process may have
-// used up its 1,024 keys; then a thread_local object does it, and what a thread takes after that was destroyed goes
-// into loose slots.
+// A thread's record is given back by a destructor of thread-specific data: those run after the destructors of
+// thread_local objects, which may hold or take guards, and again for a thread that enters something in one of
+// them. A process may have used up its 1,024 keys; then a thread_local object does it, and what a thread
+// takes after that was destroyed goes into loose slots.
 //
-// Fork: only the forking thread goes on in the child. The others' records are spare there, and their guards are over. A new
-// thread of the child may have the address of one that is gone, but inherits nothing from it by that: a record is known
-// by `this_reader` alone, which is thread-local and starts empty.
+// Fork: only the forking thread goes on in the child. The others' records are spare there, and their guards
+//       are over. A new
+// thread of the child may have the address of one that is gone, but inherits nothing from it by that: a
+// record is known by `this_reader` alone, which is thread-local and starts empty.
 
 #include "revocation/records.h"
 

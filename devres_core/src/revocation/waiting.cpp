@@ -52,7 +52,7 @@ gate::gate() noexcept
 {
 }
 
-// --- A wait that takes long (V11) ------------------------------------------------------------------------------
+// --- A wait that takes long (V11) --------------------------------------------------------------------------
 
 class wait_report {
 public:
@@ -153,7 +153,7 @@ void real_sync::wake_all(std::atomic<std::uint32_t>& word) noexcept
     futex_wake(word, INT_MAX);
 }
 
-// --- Waiting and looking -----------------------------------------------------------------------------------------
+// --- Waiting and looking -----------------------------------------------------------------------------------
 
 void wait_for_readers(const reader_set& readers, const char* function, devres_head* owner,
                       const char* what) noexcept

@@ -83,8 +83,8 @@ private:
     bool listed_ = true;
 };
 
-// A callable that is nothing but `size` bytes, and so needs no place reserved for its making. `for_handle`, if given,
-// gets the memory with a reference, for a handle of the callable.
+// A callable that is nothing but `size` bytes, and so needs no place reserved for its making. `for_handle`,
+// if given, gets the memory with a reference, for a handle of the callable.
 // Returns: null on no memory.
 resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* bytes, std::size_t size,
                        arena** for_handle) noexcept;

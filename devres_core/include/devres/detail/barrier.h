@@ -2,17 +2,18 @@
 //
 // An asymmetric memory barrier: nothing on the frequent side, all of the cost on the rare side.
 //
-// Locks, parking and revocation rest on the same question between two threads: "I stored mine and then looked at
-// yours; you stored yours and then looked at mine". One of the two must see the other, which needs a store-load
-// barrier on both sides. The rare side issues heavy_barrier(), which makes every running thread of the process
-// pass a full barrier (membarrier(2), registered when the library is loaded); the frequent side then only has to keep
-// the compiler from reordering.
+// Locks, parking and revocation rest on the same question between two threads: "I stored mine and then looked
+// at yours; you stored yours and then looked at mine". One of the two must see the other, which needs a
+// store-load barrier on both sides. The rare side issues heavy_barrier(), which makes every running thread of
+// the process pass a full barrier (membarrier(2), registered when the library is loaded); the frequent side
+// then only has to keep the compiler from reordering.
 //
-// Where the kernel has no membarrier, or DEVRES_NO_MEMBARRIER=1 is set when the library is loaded, the frequent side
-// fences, too: a bit in a word that it looks at anyway (parking lot, announcements, gates) says so, and is set
-// until the library has found out.
+// Where the kernel has no membarrier, or DEVRES_NO_MEMBARRIER=1 is set when the library is loaded, the
+// frequent side fences, too: a bit in a word that it looks at anyway (parking lot, announcements, gates) says
+// so, and is set until the library has found out.
 //
-// Thread safety: any. Cost: heavy_barrier some hundred nanoseconds, or a few microseconds if other threads run.
+// Thread safety: any. Cost: heavy_barrier some hundred nanoseconds, or a few microseconds if other threads
+// run.
 #pragma once
 
 #include <atomic>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The library's locks: `lock` for short sections of anything, `biased_lock` for heads. How they work, and their
-// invariants, are in lock_algorithm.h.
+// The library's locks: `lock` for short sections of anything, `biased_lock` for heads. How they work, and
+// their invariants, are in lock_algorithm.h.
 #pragma once
 
 #include <atomic>

@@ -4,11 +4,12 @@
 //
 // basic_lock: one locked instruction to take, none to leave; waiters sleep (parking_algorithm.h).
 //
-// basic_biased_lock: none at all for a thread that has had it to itself for a while. It then takes it by a plain store to
-// `inside_` and a look whether it is still `owner_`. Another thread takes the basic lock, ends the bias, makes every
-// running thread pass a barrier, and waits until the owner is not inside; from then on both use the basic lock. Each end
-// of a bias makes the next one harder to earn, and only ever the same thread earns it: one that has lost it may be held up
-// between its look and its store to `inside_`, and must not find another owner's there when it goes on.
+// basic_biased_lock: none at all for a thread that has had it to itself for a while. It then takes it by a
+// plain store to `inside_` and a look whether it is still `owner_`. Another thread takes the basic lock, ends
+// the bias, makes every running thread pass a barrier, and waits until the owner is not inside; from then on
+// both use the basic lock. Each end of a bias makes the next one harder to earn, and only ever the same
+// thread earns it: one that has lost it may be held up between its look and its store to `inside_`, and must
+// not find another owner's there when it goes on.
 //
 // Neither spins for long: in user space a holder can be preempted, and its waiters must not burn its time.
 //
@@ -16,10 +17,11 @@
 // (lock.h), the model checker with its own (tests/model). So nothing else is included here.
 //
 // Invariants
-// 1. Leaving touches nothing of the lock once it is free: who finds out under the lock that nobody else will come may
-//    destroy it.
+// 1. Leaving touches nothing of the lock once it is free: who finds out under the lock that nobody else will
+//    come may destroy it.
 // 2. Not recursive.
-// 3. `inside_` is written by one thread alone, the first that earned the bias; `owner_` by holders of the basic lock alone.
+// 3. `inside_` is written by one thread alone, the first that earned the bias; `owner_` by holders of the
+//    basic lock alone.
 #pragma once
 
 #include <devres/detail/annotations.h>
@@ -50,8 +52,8 @@ public:
     }
 
 private:
-    // A critical section is some dozens of instructions: one under way on another processor is over before a thread
-    // could fall asleep. A preempted holder costs this much once, then its waiter sleeps.
+    // A critical section is some dozens of instructions: one under way on another processor is over before a
+    // thread could fall asleep. A preempted holder costs this much once, then its waiter sleeps.
     void acquire_slow() noexcept
     {
         for (int i = 0; i < Sync::spins; ++i) {
@@ -77,7 +79,8 @@ public:
     template <class T>
     using atomic = typename Sync::template atomic<T>;
 
-    // The way in and out for the thread that the lock is biased to. False for any other, who must go another way in.
+    // The way in and out for the thread that the lock is biased to. False for any other, who must go another
+    // way in.
     [[nodiscard]] bool try_acquire_biased() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         const void* me = Sync::this_thread();
@@ -95,8 +98,9 @@ public:
         inside_.store(0, std::memory_order_release);
         parking<Sync>::wake(Sync::lot(), inside_, 1);
     }
-    // As release_biased(), but leaves it to acquire_basic() or the next release_biased() to look for sleepers: the
-    // caller must come back at once. So there is no call on the way out of a fast path that failed.
+    // As release_biased(), but leaves it to acquire_basic() or the next release_biased() to look for
+    // sleepers: the caller must come back at once. So there is no call on the way out of a fast path that
+    // failed.
     void release_to_retry() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         inside_.store(0, std::memory_order_release);

@@ -2,14 +2,14 @@
 //
 // Sleeping until a word changes, when whoever changes it must not touch it again.
 //
-// What a word belongs to (a lock, an object, a head) may be gone as soon as another thread has seen its last change. So
-// the thread that made the change looks for sleepers not beside the word but in a process-wide lot that is never freed,
-// and wakes by the word's address alone. It stores, then looks; a sleeper announces itself, makes every running
-// thread pass a memory barrier, then looks at the word. So one of the two sees the other, and changing costs no locked
-// instruction and no fence.
+// What a word belongs to (a lock, an object, a head) may be gone as soon as another thread has seen its last
+// change. So the thread that made the change looks for sleepers not beside the word but in a process-wide lot
+// that is never freed, and wakes by the word's address alone. It stores, then looks; a sleeper announces
+// itself, makes every running thread pass a memory barrier, then looks at the word. So one of the two sees
+// the other, and changing costs no locked instruction and no fence.
 //
-// Sleepers are counted by address in a few lanes: a sleeper elsewhere makes a change a little slower, and costs it a system
-// call only if both share a lane.
+// Sleepers are counted by address in a few lanes: a sleeper elsewhere makes a change a little slower, and
+// costs it a system call only if both share a lane.
 //
 // Written once, over `Sync`, as lock_algorithm.h is; nothing else is included here.
 #pragma once
@@ -32,7 +32,8 @@ struct parking {
     };
     static constexpr std::uint32_t fenced = 1u << 31;
 
-    // After a change of `changed`, of which only the address is used: wakes up to `how_many` of those who sleep on it.
+    // After a change of `changed`, of which only the address is used: wakes up to `how_many` of those who
+    // sleep on it.
     static void wake(lot& of_all, word& changed, int how_many)
     {
         Sync::compiler_barrier();

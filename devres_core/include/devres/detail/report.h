@@ -18,7 +18,8 @@ namespace detail {
 // True, after a WARN that names the newest resources, if there are any on `head`.
 bool warn_if_not_empty(const char* function, devres_head* head) noexcept;
 
-// True if the calling thread is inside a release callback of a resource of `head`, in a pass or a claim of its own.
+// True if the calling thread is inside a release callback of a resource of `head`, in a pass or a claim of
+// its own.
 // Locking: takes the head's lock.
 bool releasing_here(devres_head* head) noexcept;
 

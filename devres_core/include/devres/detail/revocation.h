@@ -2,36 +2,45 @@
 //
 // Revocation as the library runs it: the slots of a thread, gates, and waiting for readers.
 //
-// The algorithm is in revocation_algorithm.h. Each thread has a record with eight slots, which it uses as a stack; guards
-// nested deeper, and detached ones, use loose slots that belong to no record. Records and slots are never freed.
+// The algorithm is in revocation_algorithm.h. Each thread has a record with eight slots, which it uses as a
+// stack; guards nested deeper, and detached ones, use loose slots that belong to no record. Records and slots
+// are never freed.
 //
-// Thread safety: stated at each function. Cost: enter + leave some twenty instructions, none of them locked, no
-// call, and no line that another thread writes; what is not on that path costs some nanoseconds more, and is the same
-// with one thread and with thousands.
+// Thread safety: stated at each function. Cost: enter + leave some twenty instructions, none of them locked,
+// no call, and no line that another thread writes; what is not on that path costs some nanoseconds more, and
+// is the same with one thread and with thousands.
 //
 // A slot of a record
 //
 //   state     | domain, object    | where      | becomes  | by whom, how
-//   free      | 0, not `ended`    | at or      | reserved | its thread: `top` moves above it, before any store to the slot, so
+//   free      | 0, not `ended`    | at or      | reserved | its thread: `top` moves above it, before any
+//             |                   |            |          | store to the slot, so
 //             |                   | above top  |          | that a signal handler takes the next one
-//   reserved  | 0, not `ended`    | below top  | entered  | its thread: revoke::publish (object, then domain; release)
-//   entered   | not 0             | below top  | free     | its thread, if it is the newest: revoke::clear (release), then
-//             |                   |            |          | `top` moves below it
-//             |                   |            | ended    | anybody: object = `ended` (release), then revoke::clear. In this
-//             |                   |            |          | order, because a cleared slot may be somebody else's
-//   ended     | 0, `ended`        | below top  | free     | its thread (lower_top), or who takes the record over
+//   reserved  | 0, not `ended`    | below top  | entered  | its thread: revoke::publish (object, then domain;
+//             |                   |            |          | release)
+//   entered   | not 0             | below top  | free     | its thread, if it is the newest: revoke::clear
+//             |                   |            |          | (release), then `top` moves below it
+//             |                   |            | ended    | anybody: object = `ended` (release), then
+//             |                   |            |          | revoke::clear. In this order, because a cleared
+//             |                   |            |          | slot may be somebody else's
+//   ended     | 0, `ended`        | below top  | free     | its thread (lower_top), or who takes the record
+//             |                   |            |          | over
 //
 // A loose slot
 //
 //   state     | domain, object    | becomes    | by whom, how
-//   free      | 0, any            | taken      | who pops it from the list of its thread or of the process, or wins its bit
-//   taken     | 0, any            | entered    | the same thread: revoke::publish. `thread` says whose it is; 0: nobody's
-//   entered   | not 0             | entered    | its thread: `thread` becomes 0 by detach(), or when the thread ends
-//             |                   | free       | anybody: revoke::clear, then it is pushed on a list or its bit is set
+//   free      | 0, any            | taken      | who pops it from the list of its thread or of the process,
+//             |                   |            | or wins its bit
+//   taken     | 0, any            | entered    | the same thread: revoke::publish. `thread` says whose it is;
+//             |                   |            | 0: nobody's
+//   entered   | not 0             | entered    | its thread: `thread` becomes 0 by detach(), or when the
+//             |                   |            | thread ends
+//             |                   | free       | anybody: revoke::clear, then it is pushed on a list or its
+//             |                   |            | bit is set
 //
-// Revokers read the slots of all records first, then the loose ones. A guard moves in this direction only: the new slot is
-// published before the old one is cleared, both with release, so a revoker whose acquire load finds the old one
-// cleared finds the guard in the new one.
+// Revokers read the slots of all records first, then the loose ones. A guard moves in this direction only:
+// the new slot is published before the old one is cleared, both with release, so a revoker whose acquire load
+// finds the old one cleared finds the guard in the new one.
 #pragma once
 
 #include <atomic>
@@ -91,8 +100,9 @@ static_assert(sizeof(reader_place) == sizeof(reader_slot), "place_of() counts on
 //            |                                  | orphaned | the thread ends, and its guards live on
 //   orphaned | guards of a thread that is gone  | spare    | the last of them ends (whoever ends it)
 //
-// Who ends a guard of an orphaned record clears the slot, fences, and looks at `life`; the thread that ends stores `life`, fences
-// (both by the lock), and looks at the slots. So one of the two finds that the record is spare.
+// Who ends a guard of an orphaned record clears the slot, fences, and looks at `life`; the thread that ends
+// stores `life`, fences (both by the lock), and looks at the slots. So one of the two finds that the record
+// is spare.
 struct alignas(64) reader_record {
     static constexpr unsigned capacity = 8;
     enum class life : std::uint32_t { spare, owned, orphaned };
@@ -121,7 +131,8 @@ inline const reader_place& place_of(const reader_slot& slot) noexcept
 }
 
 // A thread's way to its slots. Those below `top` are in use, or were and are taken back when room is needed.
-// Invariant: `top` moves before a slot is written and after it is cleared, so that a signal handler which enters and
+// Invariant: `top` moves before a slot is written and after it is cleared, so that a signal handler which
+//            enters and
 // leaves in between uses another one.
 struct reader_stack {
     reader_slot* top = nullptr;
@@ -168,8 +179,8 @@ void leave_slow(reader_slot* slot) noexcept;
     }
 }
 
-// A slot of this thread as a small number, and back: how far it is from the first, in bytes, and larger numbers for
-// those that are not in the record.
+// A slot of this thread as a small number, and back: how far it is from the first, in bytes, and larger
+// numbers for those that are not in the record.
 int slot_index_slow(const reader_slot* slot) noexcept;
 void leave_index_slow(int index, const char* function) noexcept;
 
@@ -272,9 +283,9 @@ private:
     const void* context_;
 };
 
-// Waits until none of `readers` is inside (what they are inside of was closed before). One barrier, one wait, however
-// many gates. If it takes long a WARN says so (V11), in the name of `function`: which owner, or `what` (a type or a name,
-// or null), is being ended, and each guard that is waited for.
+// Waits until none of `readers` is inside (what they are inside of was closed before). One barrier, one wait,
+// however many gates. If it takes long a WARN says so (V11), in the name of `function`: which owner, or
+// `what` (a type or a name, or null), is being ended, and each guard that is waited for.
 // Blocking: sleeps; other readers do not delay it.
 void wait_for_readers(const reader_set& readers, const char* function = "revoke",
                       devres_head* owner = nullptr, const char* what = nullptr) noexcept;
@@ -285,9 +296,10 @@ bool has_readers(const reader_set& readers) noexcept;
 // Where this thread became one of them and still is; a null file if nowhere.
 source_place inside_at(const reader_set& readers) noexcept;
 
-// True, after a WARN that names both places, if this thread is one of `readers`: waiting would never end (V5).
-// The WARN is in the name of `function`, and names `owner` and `what` (a type or a name) where they are not null. `where` has
-// no file if the caller of the library is not known, as in a destructor; the WARN then names one place.
+// True, after a WARN that names both places, if this thread is one of `readers`: waiting would never end
+// (V5). The WARN is in the name of `function`, and names `owner` and `what` (a type or a name) where they are
+// not null. `where` has no file if the caller of the library is not known, as in a destructor; the WARN then
+// names one place.
 bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers, source_place where,
                     const char* what = nullptr) noexcept;
 

@@ -38,8 +38,9 @@ struct revocation {
         atomic<std::uint32_t> state;
     };
 
-    // What one guard says it is inside of. Written by its reader, read by revokers. `domain` says whether it means
-    // anything: 0 is nobody, and `object` is then a leftover. A guard of one thing alone has that as its domain.
+    // What one guard says it is inside of. Written by its reader, read by revokers. `domain` says whether it
+    // means anything: 0 is nobody, and `object` is then a leftover. A guard of one thing alone has that as
+    // its domain.
     struct slot {
         atomic<identity> domain;
         atomic<identity> object;
@@ -68,7 +69,8 @@ struct revocation {
 
     static void publish(slot& s, identity domain, identity object)
     {
-        // Release: who sees either store knows that the slot's former guard has ended; who sees the domain sees the object.
+        // Release: who sees either store knows that the slot's former guard has ended; who sees the domain
+        //          sees the object.
         s.object.store(object, std::memory_order_release);
         s.domain.store(domain, std::memory_order_release);
         Sync::compiler_barrier();
@@ -104,9 +106,9 @@ struct revocation {
     // Revoker: true for the one caller that closed it.
     static bool close(gate& g) { return (g.state.fetch_or(closed, std::memory_order_seq_cst) & closed) == 0; }
 
-    // Revoker, after close(): returns when `inside()` has said no. `inside` looks at slots with read(). `report` is
-    // handed to Sync::sleep, which may return early to say that the wait is long: to this function that is one more
-    // wake-up for no reason.
+    // Revoker, after close(): returns when `inside()` has said no. `inside` looks at slots with read().
+    // `report` is handed to Sync::sleep, which may return early to say that the wait is long: to this
+    // function that is one more wake-up for no reason.
     template <class Inside, class Report>
     static void wait(announcements& a, Inside inside, Report& report)
     {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// How often the library has waited for readers and issued its barrier: for tests and benchmarks, which count instead of
-// measuring time. Only what waits or enters the kernel anyway is counted.
+// How often the library has waited for readers and issued its barrier: for tests and benchmarks, which count
+// instead of measuring time. Only what waits or enters the kernel anyway is counted.
 //
 // Thread safety: any thread at any time.
 #pragma once

@@ -2,16 +2,19 @@
 //
 // heavy_barrier() on Linux: membarrier(2), and what takes its place when that begins to fail (V13).
 //
-// Readers and owners of biased locks do not fence once the library has registered for membarrier, and cannot be told to
-// begin again: so a barrier that fails later, because a sandbox was put on, has to be replaced by another one. Each of
-// these makes every thread of the process that is running pass a full barrier before it returns:
+// Readers and owners of biased locks do not fence once the library has registered for membarrier, and cannot
+// be told to begin again: so a barrier that fails later, because a sandbox was put on, has to be replaced by
+// another one. Each of these makes every thread of the process that is running pass a full barrier before it
+// returns:
 //
 // 1. membarrier, expedited. Registered again and repeated if it fails.
 // 2. membarrier, global: waits until every processor has been through the scheduler. Needs no registration.
 // 3. Visiting every processor: a thread that runs on a processor has taken it from whoever ran there, and the
-//    scheduler's switch is a full barrier. What was moved to another processor meanwhile has been switched, too.
-// 4. mprotect, on x86: to take a right away from a page that was just written, the kernel interrupts every processor
-//    that runs a thread of the process. Not where the processor can do that without an interrupt (INVLPGB).
+//    scheduler's switch is a full barrier. What was moved to another processor meanwhile has been switched,
+//    too.
+// 4. mprotect, on x86: to take a right away from a page that was just written, the kernel interrupts every
+//    processor that runs a thread of the process. Not where the processor can do that without an interrupt
+//    (INVLPGB).
 //
 // If all of them fail the library says so and aborts: to go on would be to free memory under a reader.
 
@@ -64,8 +67,8 @@ bool expedited() noexcept
     return false;
 }
 
-// A processor that this thread may not use cannot run another thread of the process, unless that was confined by hand
-// to processors of its own.
+// A processor that this thread may not use cannot run another thread of the process, unless that was confined
+// by hand to processors of its own.
 bool visit_every_processor() noexcept
 {
     cpu_set_t before;
@@ -135,8 +138,8 @@ void make_everybody_pass() noexcept
         "its place; allow one of them, or set DEVRES_NO_MEMBARRIER=1 before the library is loaded");
 }
 
-// Registering takes milliseconds once threads run, so it is done when the library is loaded. The switch itself is
-// harmless at any time: who still fences is only slower.
+// Registering takes milliseconds once threads run, so it is done when the library is loaded. The switch
+// itself is harmless at any time: who still fences is only slower.
 [[gnu::constructor(101)]] void choose_barrier() noexcept
 {
     join_process();

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
-// Sleep until a word changes. std::atomic::wait is not used: libstdc++'s spins first, then goes through a table of
-// waiters that every notify has to look at, and has no timeout.
+// Sleep until a word changes. std::atomic::wait is not used: libstdc++'s spins first, then goes through a
+// table of waiters that every notify has to look at, and has no timeout.
 //
-// A wake may name memory that has been freed since. It then wakes nobody, or a thread that looks at its word again.
+// A wake may name memory that has been freed since. It then wakes nobody, or a thread that looks at its word
+// again.
 #pragma once
 
 #include <atomic>

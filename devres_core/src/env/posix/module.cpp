@@ -2,9 +2,10 @@
 //
 // One copy of the library in a process, and it stays (V12).
 //
-// Reader records, the lot of sleepers and identities must be one per process: two copies, such as a static one in a program
-// and another in a plug-in, would each end objects under readers of the other. So each copy leaves an ELF note in the
-// module that it is linked into, and a copy that is loaded counts the modules that have one.
+// Reader records, the lot of sleepers and identities must be one per process: two copies, such as a static
+// one in a program and another in a plug-in, would each end objects under readers of the other. So each copy
+// leaves an ELF note in the module that it is linked into, and a copy that is loaded counts the modules that
+// have one.
 //
 // Does not: see copies in another namespace of dlmopen().
 
