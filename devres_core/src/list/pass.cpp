@@ -38,10 +38,10 @@ void pass::note_attach_locked(devres_head* head) noexcept
             p->attached_ = true;
 }
 
-bool pass::releasing_here_locked(devres_head* head) noexcept
+bool pass::is_here_locked(devres_head* head, kind what) noexcept
 {
     for (const pass* p = passes_of(head); p; p = p->next_)
-        if (p->thread_ == this_thread() && !p->constructing_)
+        if (p->thread_ == this_thread() && p->kind_ == what)
             return true;
     return false;
 }
@@ -164,7 +164,8 @@ inline void pass::release(resource* res) noexcept
     free_slot(res);
 }
 
-// Where a log hook is told of each release, or an owner's end inside a callback has released what was pending.
+// For when a log hook is told of each release, or an owner's end inside a callback may have released what was
+// pending.
 void pass::run_carefully() noexcept
 {
     while (resource* res = pop()) {
