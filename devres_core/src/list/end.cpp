@@ -94,7 +94,8 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
     if (outer_)
         return step::finish_outer;
     if (!list_of(head).empty_locked()) {
-        *unused = mine_.give_back_locked(head);
+        if (!mine_.freed_.empty())
+            *unused = mine_.give_back_locked(head);
         if (mine_.attached_)
             ++rounds_;
         const bool endless = mine_.attached_ && rounds_ >= devres_max_passes;

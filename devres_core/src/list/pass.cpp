@@ -15,12 +15,11 @@ namespace detail {
 // would make those look listed (C16).
 std::uint32_t pass::free_epoch_locked(devres_head* head) noexcept
 {
-    std::uint32_t epoch = list_of(head).epoch_locked();
-    for (bool in_use = true; in_use;) {
-        epoch += epoch_step;
-        in_use = false;
-        for (const pass* p = passes_of(head); p; p = p->next_)
-            in_use |= p->epoch_ == epoch;
+    std::uint32_t epoch = list_of(head).epoch_locked() + epoch_step;
+    for (const pass* p = passes_of(head); p;) {
+        const bool in_use = p->epoch_ == epoch;
+        epoch += in_use ? epoch_step : 0;
+        p = in_use ? passes_of(head) : p->next_; // once more for the next epoch
     }
     return epoch;
 }

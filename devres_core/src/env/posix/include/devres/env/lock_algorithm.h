@@ -45,6 +45,11 @@ public:
             acquire_slow();
     }
 
+    [[nodiscard]] bool try_acquire() noexcept DEVRES_TSA(try_acquire_capability(true))
+    {
+        return locked_.exchange(1, std::memory_order_acquire) == 0;
+    }
+
     void release() noexcept DEVRES_RELEASE()
     {
         locked_.store(0, std::memory_order_release);
@@ -103,10 +108,9 @@ public:
     [[nodiscard]] token acquire() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
     {
         const void* me = Sync::this_thread();
-        parking<Sync>::wake(Sync::lot(), inside_, 1); // see try_acquire()
-        lock_.acquire();
-        if (owner_.load(std::memory_order_relaxed) != nullptr)
-            end_bias();
+        const bool held = !parking<Sync>::anybody_sleeps(Sync::lot()) && lock_.try_acquire();
+        if (!held || owner_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+            acquire_unusually(held);
         if (candidate_ != me) {
             still_needed_ = Sync::streak(ended_);
             if (!earned_)
@@ -153,6 +157,18 @@ public:
 
 private:
     friend struct ::model::lock_access;
+
+    // Somebody sleeps, perhaps until this thread is not inside (see try_acquire()), or has the lock, or it is
+    // biased. `held`: this thread has the basic lock already.
+    [[gnu::noinline, gnu::cold]] void acquire_unusually(bool held) noexcept
+    {
+        if (!held) {
+            parking<Sync>::wake(Sync::lot(), inside_, 1);
+            lock_.acquire();
+        }
+        if (owner_.load(std::memory_order_relaxed) != nullptr)
+            end_bias();
+    }
 
     [[gnu::noinline, gnu::cold]] void end_bias() noexcept
     {
