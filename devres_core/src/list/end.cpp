@@ -90,6 +90,16 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.join_locked(head);
         joined_ = true;
     }
+    if (mine_.memory_gone_) {
+        // A drain inside one of this end's callbacks has let go of the head's memory. What this end has
+        // released by then lies in it, and nothing else is left there.
+        mine_.memory_gone_ = false;
+        mine_.freed_.slots = nullptr;
+        mine_.freed_.slot_count = 0;
+        memory_ = mine_.kept_;
+        mine_.kept_ = nullptr;
+        return step::look_again;
+    }
     outer_ = pending_outer_locked(head);
     if (outer_)
         return step::finish_outer;
