@@ -34,7 +34,7 @@ private:
     };
 
     step look_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
-    step end_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -120,7 +120,7 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
         return step::wait;
     }
-    return end_locked(head);
+    return end_locked(head, unused);
 }
 
 // The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
@@ -146,19 +146,21 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
     return true;
 }
 
-owner_end::step owner_end::end_locked(devres_head* head) noexcept
+owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
     if (block* memory = memory_of(head)) {
         memory_of(head) = nullptr;
         mine_.freed_.slots = nullptr; // they lie in it
         mine_.freed_.slot_count = 0;
-        if (!keep_for_outer_locked(head, memory)) {
+        if (!keep_for_outer_locked(head, memory))
             memory_ = memory;
-            // Once this pass has left, another thread may end the head, and the upstream after it.
-            if (source_ && then_ == head_afterwards::lives)
-                return step::look_again;
-        }
     }
+    // There is no memory any more, and so no index that would have to be told of these.
+    unused->blocks = mine_.freed_.blocks;
+    mine_.freed_.blocks = nullptr;
+    // Once this pass has left, another thread may end the head, and the upstream after it.
+    if ((memory_ || *unused) && source_ && then_ == head_afterwards::lives)
+        return step::look_again;
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
     mine_.leave_locked(head);
@@ -247,8 +249,6 @@ int owner_end::run() noexcept
                 return mine_.released_ + released_outside_;
             break;
         case step::done:
-            if (mine_.freed_.blocks) [[unlikely]]
-                free_unused(source_, {nullptr, mine_.freed_.blocks});
             return mine_.released_ + released_outside_;
         }
         if (!mine_.head_) { // a callback has ended the owner, and with it the head
