@@ -132,6 +132,12 @@ private:
         const std::uint32_t t = res->size;
         return t != 0 && t < used_twins_ && twins_[t].res == res ? t : 0;
     }
+    // The boundary has left the list with a group. Its memory may go at any time, so it is forgotten.
+    void lose_boundary() noexcept
+    {
+        usable_ = false;
+        boundary_ = nullptr;
+    }
     std::uint32_t take_twin(resource* res) noexcept;
     void give_twin(std::uint32_t t) noexcept;
 
