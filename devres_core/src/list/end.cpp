@@ -183,6 +183,7 @@ void owner_end::release() noexcept
         warned_ = true;
     }
     mine_.run();
+    clock_ = {}; // that was no waiting
 }
 
 void owner_end::cut_off() noexcept
