@@ -34,11 +34,12 @@ private:
     };
 
     step look_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
-    step end_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
+    void forget_slots() noexcept;
     void finish_outer() noexcept;
     void release() noexcept;
     void cut_off() noexcept;
@@ -56,6 +57,14 @@ private:
     block* memory_ = nullptr; // taken from the head, to be freed
     wait_clock clock_;
 };
+
+// What this end has freed lies in memory that goes as a whole.
+void owner_end::forget_slots() noexcept
+{
+    mine_.slots_given_back_ += mine_.freed_.slot_count;
+    mine_.freed_.slots = nullptr;
+    mine_.freed_.slot_count = 0;
+}
 
 // The innermost other pass of this thread that has something pending: the owner ends in its callback.
 pass* owner_end::pending_outer_locked(devres_head* head) noexcept
@@ -90,6 +99,15 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.join_locked(head);
         joined_ = true;
     }
+    if (mine_.memory_gone_) {
+        // A drain inside one of this end's callbacks has let go of the head's memory. What this end has
+        // released by then lies in it, and nothing else is left there.
+        mine_.memory_gone_ = false;
+        forget_slots();
+        memory_ = mine_.kept_;
+        mine_.kept_ = nullptr;
+        return step::look_again;
+    }
     outer_ = pending_outer_locked(head);
     if (outer_)
         return step::finish_outer;
@@ -111,7 +129,7 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
         return step::wait;
     }
-    return end_locked(head);
+    return end_locked(head, unused);
 }
 
 // The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
@@ -137,20 +155,20 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
     return true;
 }
 
-owner_end::step owner_end::end_locked(devres_head* head) noexcept
+owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
     if (block* memory = memory_of(head)) {
         memory_of(head) = nullptr;
-        mine_.freed_.slots = nullptr; // they lie in it
-        mine_.slots_given_back_ += mine_.freed_.slot_count;
-        mine_.freed_.slot_count = 0;
-        if (!keep_for_outer_locked(head, memory)) {
+        forget_slots();
+        if (!keep_for_outer_locked(head, memory))
             memory_ = memory;
-            // Once this pass has left, another thread may end the head, and the upstream after it.
-            if (source_ && then_ == head_afterwards::lives)
-                return step::look_again;
-        }
     }
+    // There is no memory any more, and so no index that would have to be told of these.
+    unused->blocks = mine_.freed_.blocks;
+    mine_.freed_.blocks = nullptr;
+    // Once this pass has left, another thread may end the head, and the upstream after it.
+    if ((memory_ || *unused) && source_ && then_ == head_afterwards::lives)
+        return step::look_again;
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
     mine_.leave_locked(head);
@@ -174,6 +192,7 @@ void owner_end::release() noexcept
         warned_ = true;
     }
     mine_.run();
+    clock_ = {}; // that was no waiting
 }
 
 void owner_end::cut_off() noexcept
@@ -240,8 +259,6 @@ int owner_end::run() noexcept
                 return mine_.released() + released_outside_;
             break;
         case step::done:
-            if (mine_.freed_.blocks) [[unlikely]]
-                free_unused(source_, {nullptr, mine_.freed_.blocks});
             return mine_.released() + released_outside_;
         }
         if (!mine_.head_) { // a callback has ended the owner, and with it the head

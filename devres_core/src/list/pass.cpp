@@ -219,12 +219,12 @@ int pass::finish() noexcept
         if (unused) [[unlikely]]
             free_unused(source, unused);
     }
+    free_unused(kept_source_, {nullptr, freed_.blocks});
+    free_memory_of_head(kept_source_, kept_);
     if (head_) {
         const guard held(head_, "release");
         leave_locked(head_);
     }
-    free_unused(kept_source_, {nullptr, freed_.blocks});
-    free_memory_of_head(kept_source_, kept_);
     return released();
 }
 

@@ -95,7 +95,7 @@ struct block {
         // As numbers: `p` may be anything, and pointers may only be compared within one object.
         const std::uintptr_t offset =
             reinterpret_cast<std::uintptr_t>(p) - sizeof(resource) - reinterpret_cast<std::uintptr_t>(this);
-        if (offset >= bump || offset < sizeof(block) || offset % unit != 0)
+        if (offset >= bump || offset < first_slot() || offset % unit != 0)
             return nullptr;
         return is_slot(static_cast<std::uint32_t>(offset)) ? at(static_cast<std::uint32_t>(offset)) : nullptr;
     }

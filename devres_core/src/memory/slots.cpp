@@ -68,8 +68,10 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
     }
     block* memory = stays ? stays : tables_in;
     memory->older = memory == tables_in ? nullptr : tables_in;
-    if (tables_in)
+    if (tables_in) {
         tables_in->older = nullptr;
+        tables_in->start_afresh(); // its slots are not free, only nobody looks at them any more
+    }
     memory->more = more;
     memory->live = 0;
     memory->special = special;
@@ -101,6 +103,17 @@ void make_free(block* memory, resource* res) noexcept
         more->free[size_class] = res;
     }
     memory->special |= block::free_of_class(size_class);
+}
+
+// The index that is valid now. One that is not never will be again: a pass comes here before it lets go of the
+// epoch of what it has released (C16).
+class index* index_or_retire_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    class index* known = index_of_locked(head);
+    block* memory = memory_of(head);
+    if (!known && memory && memory->more && memory->more->index)
+        memory->more->index->retire();
+    return known;
 }
 
 void forget_indexed(class index* known, resource* res) noexcept
@@ -269,7 +282,7 @@ unused_memory give_back_locked(devres_head* head, resource* res) noexcept
 unused_memory take_back_locked(devres_head* head, released_memory& released) noexcept
 {
     unused_memory unused;
-    class index* known = index_of_locked(head);
+    class index* known = index_or_retire_locked(head);
     for (std::uint32_t n = 0; n != batch && released.blocks; ++n) {
         resource* res = released.blocks;
         released.blocks = static_cast<resource*>(res->next);
