@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// The end of an owner when other threads are about, or when it happens in the middle of something: C12, C14 to
-// C16, V11.
+// The end of an owner when other threads are about, or when it happens in the middle of something: C12,
+// C14 to C16, V11, V12.
 #include <atomic>
 #include <cstring>
 #include <functional>
@@ -24,7 +24,7 @@ using ::testing::IsEmpty;
 
 namespace {
 
-// Every wait of the library that takes a millisecond is reported, so that a test can tell that a thread waits.
+// Every wait of the library that takes a millisecond is reported: so a test knows that a thread waits.
 class EndTest : public core_fixture {
 public:
     ~EndTest() override { devres_set_wait_warning(before_); }
@@ -185,7 +185,7 @@ TEST_F(EndTest, ADrainInsideAPassMayHandTheLastReferenceToAnotherThread)
     expect_only_reports_of_waiting();
 }
 
-// C14: without a rendezvous, many times over: whoever comes first. AddressSanitizer and ThreadSanitizer judge.
+// C14: without a rendezvous, many times over. AddressSanitizer and ThreadSanitizer are the judges.
 TEST_F(EndTest, ADrainRacesTheEndOnAnotherThread)
 {
     for (int round = 0; round < 200; ++round) {
@@ -201,7 +201,7 @@ TEST_F(EndTest, ADrainRacesTheEndOnAnotherThread)
     EXPECT_EQ(0u, upstream.live_blocks());
 }
 
-// C13, C15: several drains of one head wait for one claim; all of them go on, and none before it has finished.
+// C13, C15: several drains of one head wait for one claim; all of them go on once it has finished.
 TEST_F(EndTest, SeveralDrainsWaitForOneClaim)
 {
     doorway inside;
@@ -228,7 +228,7 @@ TEST_F(EndTest, SeveralDrainsWaitForOneClaim)
     expect_only_reports_of_waiting();
 }
 
-// C13, C15: drains of one head on several threads, which wait for one another's passes, but not for one another.
+// C13, C15: drains of one head on several threads wait for one another's passes, but not for one another.
 TEST_F(EndTest, DrainsOnSeveralThreadsAllReturn)
 {
     for (int round = 0; round < 50; ++round) {

@@ -8,7 +8,8 @@
 // until nothing is left (end.cpp). README.md of this folder has the tables.
 //
 // Thread safety: a pass belongs to its thread. Other threads that hold the list look at `next_`, `thread_`,
-//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback of the pass may change all of it.
+//                `epoch_` and `activity_`, and change only the last. What the same thread does in a
+//                callback of the pass may change all of it.
 //
 // Invariants
 // 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
