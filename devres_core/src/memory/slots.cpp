@@ -105,8 +105,8 @@ void make_free(block* memory, resource* res) noexcept
     memory->special |= block::free_of_class(size_class);
 }
 
-// The index that is valid now. One that is not never will be again: a pass comes here before it lets go of the
-// epoch of what it has released (C16).
+// The index that is valid now. One that is not will never be again: a pass comes here before it lets go of
+// the epoch of what it has released (C16).
 class index* index_or_retire_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
 {
     class index* known = index_of_locked(head);
