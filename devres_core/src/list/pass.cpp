@@ -97,8 +97,10 @@ bool pass::abandon(resource* res) noexcept
 
 inline void pass::free_slot(resource* res) noexcept
 {
+    // An action's payload is known to nobody but the library, which may still look for it by key.
     if constexpr (checked_memory)
-        poison(res->payload(), exact_size(res));
+        if (res->ops->kind != resource_kind::action)
+            poison(res->payload(), exact_size(res));
     res->next = freed_.slots;
     freed_.slots = res;
     ++freed_.slot_count;
