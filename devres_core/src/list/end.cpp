@@ -210,6 +210,8 @@ int owner_end::run() noexcept
     for (;;) {
         unused_memory unused;
         step next = step::look_again;
+        if (mine_.memory_gone_) // a callback has drained the same head
+            mine_.leave_former_memory();
         {
             devres_head* head = mine_.head_;
             const guard held(head, function_);

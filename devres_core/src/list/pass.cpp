@@ -213,9 +213,17 @@ int pass::finish() noexcept
         const guard held(head_, "release");
         leave_locked(head_);
     }
+    leave_former_memory();
+    return released_;
+}
+
+void pass::leave_former_memory() noexcept
+{
     free_unused(kept_source_, {nullptr, freed_.blocks});
     free_memory_of_head(kept_source_, kept_);
-    return released_;
+    freed_ = {};
+    kept_ = nullptr;
+    memory_gone_ = false;
 }
 
 } // namespace detail

@@ -62,6 +62,10 @@ public:
     // Returns: how many resources were released, group markers not counted.
     int finish() noexcept;
 
+    // Gives back what lies in memory that the head let go of in a callback of this pass. The pass goes on
+    // with the memory that the head has now. Requires: nothing is pending.
+    void leave_former_memory() noexcept;
+
     // The newest resource that is pending, or null; from now on it is the caller's, to be given to free().
     resource* pop() noexcept;
     // Keeps the memory of a resource that is done with, to give it back in finish().
