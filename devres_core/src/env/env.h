@@ -11,10 +11,12 @@
 //                  void release(token)
 //                  void acquire_exclusive()      as acquire(), but until release_exclusive() even the thread
 //                  void release_exclusive()      that holds the lock finds try_acquire() failing
+//                class lock and class scoped_lock, for short sections of anything else; src/list needs none
 //   thread.h     this_thread() and class release_scope
 //   wait_clock.h class wait_clock, which says when a wait has become so long that it is to be reported
 //   upstream.h   `upstream`, the type of what a user may give a head as its source of memory
 //   sanitizer.h  poison() and unpoison(), and whether they do anything
+//   errors.h     the numbers of errors, as macros
 //
 // The rest is linked: the functions below. env/posix answers for a process on Linux, tests/freestanding with
 // a spinlock and an array of bytes, linux/ with the kernel.

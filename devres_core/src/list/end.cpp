@@ -34,11 +34,12 @@ private:
     };
 
     step look_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
-    step end_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
+    void forget_slots() noexcept;
     void finish_outer() noexcept;
     void release() noexcept;
     void cut_off() noexcept;
@@ -56,6 +57,14 @@ private:
     block* memory_ = nullptr; // taken from the head, to be freed
     wait_clock clock_;
 };
+
+// What this end has freed lies in memory that goes as a whole.
+void owner_end::forget_slots() noexcept
+{
+    mine_.slots_given_back_ += mine_.freed_.slot_count;
+    mine_.freed_.slots = nullptr;
+    mine_.freed_.slot_count = 0;
+}
 
 // The innermost other pass of this thread that has something pending: the owner ends in its callback.
 pass* owner_end::pending_outer_locked(devres_head* head) noexcept
@@ -90,11 +99,21 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.join_locked(head);
         joined_ = true;
     }
+    if (mine_.memory_gone_) {
+        // A drain inside one of this end's callbacks has let go of the head's memory. What this end has
+        // released by then lies in it, and nothing else is left there.
+        mine_.memory_gone_ = false;
+        forget_slots();
+        memory_ = mine_.kept_;
+        mine_.kept_ = nullptr;
+        return step::look_again;
+    }
     outer_ = pending_outer_locked(head);
     if (outer_)
         return step::finish_outer;
     if (!list_of(head).empty_locked()) {
-        *unused = take_back_locked(head, mine_.freed_);
+        if (!mine_.freed_.empty())
+            *unused = mine_.give_back_locked(head);
         if (mine_.attached_)
             ++rounds_;
         const bool endless = mine_.attached_ && rounds_ >= devres_max_passes;
@@ -104,13 +123,13 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
     }
     if (pass::is_busy_locked(head, mine_.thread_)) {
         // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
-        *unused = take_back_locked(head, mine_.freed_);
+        *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty() || *unused)
             return step::look_again;
         mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
         return step::wait;
     }
-    return end_locked(head);
+    return end_locked(head, unused);
 }
 
 // The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
@@ -136,31 +155,33 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
     return true;
 }
 
-owner_end::step owner_end::end_locked(devres_head* head) noexcept
+owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
     if (block* memory = memory_of(head)) {
         memory_of(head) = nullptr;
-        mine_.freed_.slots = nullptr; // they lie in it
-        mine_.freed_.slot_count = 0;
-        if (!keep_for_outer_locked(head, memory)) {
+        forget_slots();
+        if (!keep_for_outer_locked(head, memory))
             memory_ = memory;
-            // Once this pass has left, another thread may end the head, and the upstream after it.
-            if (source_ && then_ == head_afterwards::lives)
-                return step::look_again;
-        }
     }
+    // There is no memory any more, and so no index that would have to be told of these.
+    unused->blocks = mine_.freed_.blocks;
+    mine_.freed_.blocks = nullptr;
+    // Once this pass has left, another thread may end the head, and the upstream after it.
+    if ((memory_ || *unused) && source_ && then_ == head_afterwards::lives)
+        return step::look_again;
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
     mine_.leave_locked(head);
+    list_of(head).set_quiet_locked(!passes_of(head));
     return step::done;
 }
 
 void owner_end::finish_outer() noexcept
 {
-    const int before = outer_->released_;
+    const int before = outer_->released();
     outer_->careful_ = true; // its own loop goes on after this one has emptied it
     outer_->run();
-    released_outside_ += outer_->released_ - before;
+    released_outside_ += outer_->released() - before;
 }
 
 void owner_end::release() noexcept
@@ -171,6 +192,7 @@ void owner_end::release() noexcept
         warned_ = true;
     }
     mine_.run();
+    clock_ = {}; // that was no waiting
 }
 
 void owner_end::cut_off() noexcept
@@ -185,7 +207,7 @@ void owner_end::cut_off() noexcept
             continue;
         if (state.storage() == storage_kind::callers)
             set_life(res, life_state::idle);
-        mine_.free(res);
+        mine_.discard(res);
     }
 }
 
@@ -210,8 +232,6 @@ int owner_end::run() noexcept
     for (;;) {
         unused_memory unused;
         step next = step::look_again;
-        if (mine_.memory_gone_) // a callback has drained the same head
-            mine_.leave_former_memory();
         {
             devres_head* head = mine_.head_;
             const guard held(head, function_);
@@ -236,16 +256,14 @@ int owner_end::run() noexcept
             break;
         case step::wait:
             if (!wait())
-                return mine_.released_ + released_outside_;
+                return mine_.released() + released_outside_;
             break;
         case step::done:
-            if (mine_.freed_.blocks) [[unlikely]]
-                free_unused(source_, {nullptr, mine_.freed_.blocks});
-            return mine_.released_ + released_outside_;
+            return mine_.released() + released_outside_;
         }
         if (!mine_.head_) { // a callback has ended the owner, and with it the head
             mine_.finish();
-            return mine_.released_ + released_outside_;
+            return mine_.released() + released_outside_;
         }
     }
 }
@@ -261,12 +279,8 @@ int devres_drain(devres_head* head) noexcept
 
 devres_head::~devres_head()
 {
-    // Mostly it has been drained, and nobody is left.
-    {
-        const guard held(this, "~devres_head");
-        if (list_.empty_locked() && !passes_ && !memory_)
-            return;
-    }
+    if (list_.is_quiet() && !memory_)
+        return;
     owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
 }
 

@@ -4,7 +4,7 @@
 
 #include "list/node.h"
 
-#include <cerrno>
+#include <devres/env/errors.h>
 
 #include "list/pass.h"
 #include "list/two_step.h"

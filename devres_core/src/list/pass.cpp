@@ -15,12 +15,11 @@ namespace detail {
 // would make those look listed (C16).
 std::uint32_t pass::free_epoch_locked(devres_head* head) noexcept
 {
-    std::uint32_t epoch = list_of(head).epoch_locked();
-    for (bool in_use = true; in_use;) {
-        epoch += epoch_step;
-        in_use = false;
-        for (const pass* p = passes_of(head); p; p = p->next_)
-            in_use |= p->epoch_ == epoch;
+    std::uint32_t epoch = list_of(head).epoch_locked() + epoch_step;
+    for (const pass* p = passes_of(head); p;) {
+        const bool in_use = p->epoch_ == epoch;
+        epoch += in_use ? epoch_step : 0;
+        p = in_use ? passes_of(head) : p->next_; // once more for the next epoch
     }
     return epoch;
 }
@@ -63,6 +62,14 @@ void pass::call_waiting_locked(devres_head* head) noexcept
         if (p->now() == activity::waiting && !is_busy_locked(head, p->thread_) &&
             p->change(activity::waiting, activity::active))
             env_wake(p->activity_);
+}
+
+unused_memory pass::give_back_locked(devres_head* head) noexcept
+{
+    const std::uint32_t before = freed_.slot_count;
+    const unused_memory unused = take_back_locked(head, freed_);
+    slots_given_back_ += before - freed_.slot_count;
+    return unused;
 }
 
 void pass::leave_locked(devres_head* head) noexcept
@@ -118,9 +125,12 @@ void pass::free(resource* res, resource_state state) noexcept
     }
 }
 
-void pass::free(resource* res) noexcept
+void pass::discard(resource* res) noexcept
 {
-    free(res, resource_state::of(res));
+    const resource_state state = resource_state::of(res);
+    if (state.storage() == storage_kind::slot)
+        --besides_slots_;
+    free(res, state);
 }
 
 // Releases what is not simply a whole resource in a slot.
@@ -136,17 +146,19 @@ void pass::release_rare(resource* res, resource_state state) noexcept
         state = resource_state::of(res, std::memory_order_acquire);
     }
     if (state.life() == life_state::cancelled) {
-        free(res, state);
+        discard(res);
         return;
     }
     const resource_ops* ops = res->ops;
     if (ops->kind < resource_kind::group)
-        ++released_;
+        ++besides_slots_;
     // Once released a node is its owner's again, and its memory may be gone.
     if (state.storage() == storage_kind::callers)
         set_life(res, life_state::idle);
     if (ops->release)
         ops->release(head_, res);
+    if (state.storage() == storage_kind::slot) // counted by free_slot()
+        --besides_slots_;
     free(res, state);
 }
 
@@ -160,7 +172,6 @@ inline void pass::release(resource* res) noexcept
     }
     if (const auto release_it = res->ops->release) [[likely]]
         release_it(head_, res);
-    ++released_;
     free_slot(res);
 }
 
@@ -182,7 +193,6 @@ void pass::run() noexcept
     resource* res = careful_ ? nullptr : pending_;
     while (res) {
         auto* older = static_cast<resource*>(res->prev);
-        __builtin_prefetch(older);
         pending_ = older;
         release(res);
         res = older; // and not `pending_`, a load that would wait for the store above
@@ -200,30 +210,22 @@ int pass::finish() noexcept
         unused_memory unused;
         {
             const guard held(head_, "release");
-            unused = take_back_locked(head_, freed_);
+            unused = give_back_locked(head_);
             if (freed_.empty() && !unused) {
                 leave_locked(head_);
-                return released_;
+                return released();
             }
         }
         if (unused) [[unlikely]]
             free_unused(source, unused);
     }
+    free_unused(kept_source_, {nullptr, freed_.blocks});
+    free_memory_of_head(kept_source_, kept_);
     if (head_) {
         const guard held(head_, "release");
         leave_locked(head_);
     }
-    leave_former_memory();
-    return released_;
-}
-
-void pass::leave_former_memory() noexcept
-{
-    free_unused(kept_source_, {nullptr, freed_.blocks});
-    free_memory_of_head(kept_source_, kept_);
-    freed_ = {};
-    kept_ = nullptr;
-    memory_gone_ = false;
+    return released();
 }
 
 } // namespace detail

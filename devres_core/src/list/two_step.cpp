@@ -4,7 +4,7 @@
 
 #include "list/two_step.h"
 
-#include <cerrno>
+#include <devres/env/errors.h>
 
 #include "list/pass.h"
 

@@ -46,14 +46,15 @@ int handle_cancel(resource* res) noexcept
     pass one(no_owner);
     if (!take(res, one))
         return -ENOENT;
+    one.pop(); // before a log hook could end the owner, and with it release what this pass has pending
+    const auto* ops = static_cast<const callable_ops*>(res->ops); // SAFETY: only callables have handles
     if (logging()) [[unlikely]]
         log_event("REM", one.head(), describe(res));
-    const auto* ops = static_cast<const callable_ops*>(one.pop()->ops); // SAFETY: only callables have handles
     if (ops->drop) {
         const release_scope releasing;
         ops->drop(one.head(), res);
     }
-    one.free(res);
+    one.discard(res);
     one.finish();
     return 0;
 }

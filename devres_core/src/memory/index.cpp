@@ -69,7 +69,7 @@ resource* index::first_unknown_locked(devres_head* head) noexcept
     const life_state life = resource_state::of(boundary_).life();
     if ((life != life_state::listed && life != life_state::constructing) ||
         !list_of(head).is_current_locked(boundary_)) {
-        usable_ = false; // released with a group; nobody knows any more what lay beside it
+        lose_boundary(); // released with a group; nobody knows any more what lay beside it
         return list_of(head).newest_locked();
     }
     return list_of(head).older_locked(boundary_);
@@ -191,7 +191,7 @@ void index::erase(resource* res) noexcept
     if (!has_key(res) || res->size == not_here)
         return;
     if (boundary_ == res)
-        usable_ = false;
+        lose_boundary();
     const std::uint32_t t = twin_of(res);
     resource** cell = cell_of(key_of(res));
     if (*cell == res) {

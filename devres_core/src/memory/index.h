@@ -70,6 +70,8 @@ public:
         epoch_ = list_of(head).epoch_locked();
     }
     bool has_epoch(std::uint32_t epoch) const noexcept { return epoch_ == epoch; }
+    // Not valid any more, even if its epoch comes round again (C16).
+    void retire() noexcept { epoch_ = no_epoch; }
     // False once something did not fit, or the boundary was lost: the index has to be replaced.
     bool is_usable() const noexcept { return usable_; }
     bool is_complete() const noexcept { return complete_; }
@@ -93,6 +95,8 @@ public:
         DEVRES_REQUIRES(list_of(head));
 
 private:
+    static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
+
     enum class age : bool { newest, oldest };
 
     struct twin {
@@ -132,6 +136,12 @@ private:
         const std::uint32_t t = res->size;
         return t != 0 && t < used_twins_ && twins_[t].res == res ? t : 0;
     }
+    // The boundary has left the list with a group. Its memory may go at any time, so it is forgotten.
+    void lose_boundary() noexcept
+    {
+        usable_ = false;
+        boundary_ = nullptr;
+    }
     std::uint32_t take_twin(resource* res) noexcept;
     void give_twin(std::uint32_t t) noexcept;
 
@@ -145,7 +155,7 @@ private:
     std::uint32_t twins_capacity_;
     std::uint32_t used_twins_ = 1; // those below have been used
     std::uint32_t unused_twin_ = 0;
-    std::uint32_t epoch_ = 0;
+    std::uint32_t epoch_ = no_epoch;
     resource* boundary_ = nullptr; // null: nothing has been looked at, or everything
     bool complete_ = false;
     bool usable_ = true;

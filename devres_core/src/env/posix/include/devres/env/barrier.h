@@ -17,10 +17,12 @@
 #pragma once
 
 #include <atomic>
+#include <cstddef>
 
 namespace devres::detail {
 
-// False until the library has registered for membarrier, and for ever where it cannot.
+// False until the library has registered for membarrier, and for ever where it cannot. A constructor of
+// priority 101 registers, so one of priority 102 finds out for good.
 bool have_membarrier() noexcept;
 
 #if defined(__SANITIZE_THREAD__)
@@ -45,5 +47,8 @@ inline void full_fence() noexcept
 }
 
 void heavy_barrier() noexcept;
+
+// How many of them this process has issued.
+std::size_t heavy_barrier_count() noexcept;
 
 } // namespace devres::detail

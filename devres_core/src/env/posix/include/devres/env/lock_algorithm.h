@@ -45,6 +45,11 @@ public:
             acquire_slow();
     }
 
+    [[nodiscard]] bool try_acquire() noexcept DEVRES_TSA(try_acquire_capability(true))
+    {
+        return locked_.exchange(1, std::memory_order_acquire) == 0;
+    }
+
     void release() noexcept DEVRES_RELEASE()
     {
         locked_.store(0, std::memory_order_release);
@@ -103,17 +108,15 @@ public:
     [[nodiscard]] token acquire() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
     {
         const void* me = Sync::this_thread();
-        parking<Sync>::wake(Sync::lot(), inside_, 1); // see try_acquire()
-        lock_.acquire();
-        if (owner_.load(std::memory_order_relaxed) != nullptr)
-            end_bias();
+        const bool held = !parking<Sync>::anybody_sleeps(Sync::lot()) && lock_.try_acquire();
+        if (!held || owner_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
+            acquire_unusually(held);
         if (candidate_ != me) {
-            streak_ = 0;
+            still_needed_ = Sync::streak(ended_);
             if (!earned_)
                 candidate_ = me;
-        } else if (++streak_ >= Sync::streak(ended_) && Sync::may_bias()) {
-            earned_ = true;
-            owner_.store(me, std::memory_order_relaxed);
+        } else if (--still_needed_ == 0) [[unlikely]] {
+            earn_bias(me);
         }
         return lock_mode::basic;
     }
@@ -155,23 +158,44 @@ public:
 private:
     friend struct ::model::lock_access;
 
-    void end_bias() noexcept
+    // Somebody sleeps, perhaps until this thread is not inside (see try_acquire()), or has the lock, or it is
+    // biased. `held`: this thread has the basic lock already.
+    [[gnu::noinline, gnu::cold]] void acquire_unusually(bool held) noexcept
+    {
+        if (!held) {
+            parking<Sync>::wake(Sync::lot(), inside_, 1);
+            lock_.acquire();
+        }
+        if (owner_.load(std::memory_order_relaxed) != nullptr)
+            end_bias();
+    }
+
+    [[gnu::noinline, gnu::cold]] void end_bias() noexcept
     {
         owner_.store(nullptr, std::memory_order_seq_cst);
         parking<Sync>::sleep_until(Sync::lot(), inside_, 1,
                                    [this] { return inside_.load(std::memory_order_acquire) == 0; });
         ended_ = static_cast<std::uint8_t>(ended_ == 255 ? 255 : ended_ + 1);
+        still_needed_ = Sync::streak(ended_);
+    }
+    [[gnu::noinline, gnu::cold]] void earn_bias(const void* me) noexcept
+    {
+        still_needed_ = Sync::streak(ended_);
+        if (!Sync::may_bias())
+            return;
+        earned_ = true;
+        owner_.store(me, std::memory_order_relaxed);
     }
 
     atomic<const void*> owner_{nullptr}; // the thread that may take the lock without the basic lock
-    // Guarded by lock_: who has had the last `streak_` sections. Once a bias was earned, nobody else may earn
-    // one (invariant 3).
+    // Guarded by lock_: who has had the last sections. Once a bias was earned, nobody else may earn one
+    // (invariant 3).
     const void* candidate_ = nullptr;
     atomic<std::uint32_t> inside_{0}; // 1: the owner has done so
     basic_lock<Sync> lock_;
     // Guarded by lock_.
-    std::uint32_t streak_ = 0;
-    std::uint8_t ended_ = 0; // biases
+    std::uint32_t still_needed_ = Sync::streak(0); // sections of the candidate, until it earns a bias
+    std::uint8_t ended_ = 0;                       // biases
     bool earned_ = false;
     bool suspended_ = false;
 };

@@ -32,12 +32,18 @@ struct parking {
     };
     static constexpr std::uint32_t fenced = 1u << 31;
 
+    // True if wake(), after a change, has to look further.
+    static bool anybody_sleeps(const lot& of_all)
+    {
+        Sync::compiler_barrier();
+        return of_all.sleepers.load(std::memory_order_relaxed) != 0;
+    }
+
     // After a change of `changed`, of which only the address is used: wakes up to `how_many` of those who
     // sleep on it.
     static void wake(lot& of_all, word& changed, int how_many)
     {
-        Sync::compiler_barrier();
-        if (of_all.sleepers.load(std::memory_order_relaxed) != 0) [[unlikely]]
+        if (anybody_sleeps(of_all)) [[unlikely]]
             look_for_sleepers(of_all, changed, how_many);
     }
 
