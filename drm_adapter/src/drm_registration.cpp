@@ -91,6 +91,10 @@ int drm_registration::create_owned_by_device(const bound_device& dev, drm_device
 {
     if (!drm || drm->dev != static_cast<struct device*>(dev))
         return -EINVAL;
+    // An unbind, or a probe that fails, would wait for the section that this thread is in.
+    if (detail::warn_if_inside("drm_registration", &drm->devres, detail::reader_set(drm_core::section(drm)),
+                               {}))
+        return -EDEADLK;
     auto* owned = new (std::nothrow) owned_registration(detail::device_core::binding_of(dev), drm);
     if (!owned)
         return -ENOMEM;

@@ -49,6 +49,26 @@ TYPED_TEST(EndContract, ReleasesWhatCallbacksAddAtTheEnd)
     EXPECT_THAT(this->log.take(), ElementsAre("2", "adder", "1", "late 2", "late adder", "late 1", "later"));
 }
 
+// C12, C14: a callback drains its own head, which lets go of its memory, and adds more. Found by fuzzing.
+TYPED_TEST(EndContract, CallbackDrainsItsOwnHeadAndAddsMore)
+{
+    const auto drain_and_add = [this] {
+        this->log.add("drainer");
+        devres_drain(&this->owner->devres);
+        EXPECT_TRUE(TypeParam::kmalloc(this->owner, 40));
+        this->add("late");
+    };
+    this->add("1");
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, drain_and_add));
+    ASSERT_TRUE(TypeParam::kmalloc(this->owner, 3000));
+    this->add("2");
+    EXPECT_EQ(6, devres_drain(this->head()));
+    EXPECT_THAT(this->log.take(), ElementsAre("2", "drainer", "1", "late"));
+    this->add("3");
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, drain_and_add));
+    EXPECT_THAT(this->end(), ElementsAre("drainer", "3", "late"));
+}
+
 // A resource that comes back whenever it is released.
 template <class Owner>
 struct reviving {

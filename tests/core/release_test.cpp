@@ -207,4 +207,35 @@ TEST(DevresUpstreamTest, MemoryComesFromTheChosenUpstream)
     EXPECT_EQ(0u, dma.live);
 }
 
+// C16: a pass holds a resource while the epochs of its head come round once. None of them is the pass's own,
+// in which the resource would look listed.
+TEST_F(DevresHeadTest, AnEpochThatAPassStillUsesIsSteppedOver)
+{
+    struct silent_node : devres_node {
+        silent_node() { devres_node_init(this, nullptr); }
+    };
+    struct comes_round {
+        devres_head* head;
+        silent_node older;
+        silent_node younger;
+        int looked_listed = 0;
+
+        static void release(comes_round* self)
+        {
+            constexpr unsigned epochs = 1u << 21;
+            for (unsigned i = 0; i != epochs + 2; ++i) {
+                devres_node_add(self->head, &self->younger);
+                devres_release_all(self->head);
+                self->looked_listed += devres_node_remove(self->head, &self->older) ? 1 : 0;
+            }
+        }
+    };
+    comes_round all{head, {}, {}};
+    devres_node_add(head, &all.older);
+    ASSERT_EQ(0, managed::add_action(&owner, &comes_round::release, &all));
+    EXPECT_EQ(2, devres_release_all(head));
+    EXPECT_EQ(0, all.looked_listed);
+    EXPECT_EQ(0u, listed());
+}
+
 } // namespace

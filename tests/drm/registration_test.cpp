@@ -189,6 +189,26 @@ TEST_F(RegistrationTest, OwnedRegistrationOfAnotherParentsDeviceIsEINVAL) // X2
     drm_dev_put(theirs);
 }
 
+// Found by fuzzing: the unbind, or the unwinding of the probe, would wait for the section that its own thread
+// is in.
+TEST_F(RegistrationTest, OwnedRegistrationFromInsideTheSectionIsRefused) // X2, V5
+{
+    drm_device* drm = drm_dev_alloc(&driver, &parent);
+    int err = 0;
+    parent.on_remove = [&](const bound_device& b) { err = drm_registration::create_owned_by_device(b, drm); };
+    ASSERT_EQ(0, parent.bind());
+    {
+        const drm_dev_guard inside(drm);
+        EXPECT_EQ(0, parent.unbind());
+    }
+    EXPECT_EQ(-EDEADLK, err);
+    EXPECT_NE(std::string::npos, warns.take_one().find("called from inside a guard"));
+    EXPECT_EQ(0, parent.bind());
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ(0, err);
+    drm_dev_put(drm);
+}
+
 TEST_F(RegistrationTest, OwnedRegistrationThatFailsUnwindsItself) // X2, M5
 {
     driver.on.load = [](drm_device*, unsigned long) { return -EIO; };

@@ -135,6 +135,38 @@ using plain_lock_3 = sections<devres::detail::basic_lock, Form, Fault, 2, plainl
 template <form Form, lock_fault Fault, class... Ways>
 using biased_lock = sections<devres::detail::basic_biased_lock, Form, Fault, 4, Ways...>;
 
+// Several threads sleep until one word changes, as unplug and the losers of a revoke do: whoever changes it
+// does so once and then touches nothing of it.
+template <form Form, lock_fault Fault, int Drainers, int Woken = Drainers>
+struct drainers : rl::test_suite<drainers<Form, Fault, Drainers, Woken>, Drainers + 1> {
+    using sync = lock_sync<Form, Fault, Drainers + 1>;
+    using parking = devres::detail::parking<sync>;
+
+    typename parking::lot lot;
+    typename sync::word ended;
+    rl::var<int> result;
+
+    void before()
+    {
+        sync::current = &lot;
+        lot.sleepers.store(Form == form::fence ? parking::fenced : 0, std::memory_order::relaxed);
+        lot.lanes[0].store(0, std::memory_order::relaxed);
+        ended.store(0, std::memory_order::relaxed);
+        result($) = 0;
+    }
+    void thread(unsigned i)
+    {
+        if (i == Drainers) {
+            result($) = 7;
+            ended.store(1, std::memory_order::release);
+            parking::wake(lot, ended, Woken);
+            return;
+        }
+        parking::sleep_until(lot, ended, 0, [this] { return ended.load(std::memory_order::acquire) != 0; });
+        RL_ASSERT(result($) == 7);
+    }
+};
+
 const unsigned long schedules = enough / 5;
 
 template <form Form>
@@ -152,6 +184,13 @@ void check(const char* form_name)
     run<biased_lock<Form, none, calling_out, biased>>("biased lock: one calls out", expect::holds, schedules);
     run<biased_lock<Form, none, calling_out, retrying, biased>>("biased lock: three ways", expect::holds,
                                                                 schedules);
+
+    run<drainers<Form, none, 2>>("parking: two wait for one change", expect::holds, schedules);
+    run<drainers<Form, none, 3>>("parking: three wait for one change", expect::holds, schedules);
+    run<drainers<Form, none, 3, 1>>("  only one of three is woken", expect::fails, schedules);
+    run<drainers<Form, no_announcement, 2>>("  none of two has announced itself", expect::fails, schedules);
+    run<drainers<Form, no_wake, 2>>("  nobody is woken", expect::fails, schedules);
+    run<drainers<Form, no_barrier, 2>>("  two sleep without the barrier", expect::fails, schedules);
 
     run<sections<devres::detail::basic_lock, Form, none, 1, looking_back, plainly>>(
         "  leaving looks at the lock once more", expect::fails, schedules);

@@ -193,6 +193,80 @@ struct moving_reader : rl::test_suite<moving_reader<Form, Fault>, 2> {
     }
 };
 
+// A slot that is used for one object and then for another, each of which has its own revoker: neither may
+// take the slot's former content for the present one.
+template <form Form, fault Fault>
+struct reused_slot : rl::test_suite<reused_slot<Form, Fault>, 3> {
+    world<Form, Fault, 3, 1, 1> w;
+    rl::var<int> other_payload;
+
+    void before()
+    {
+        w.prepare();
+        other_payload($) = w.alive;
+    }
+    void thread(unsigned i)
+    {
+        auto& slot = w.slots[0][0];
+        if (i == 0) {
+            for (int round = 0; round != 2; ++round) {
+                if (w.enter_other(slot)) {
+                    rl::ctx().sched();
+                    RL_ASSERT(other_payload($) == w.alive);
+                    w.leave(slot);
+                }
+                if (w.enter(slot)) {
+                    w.use();
+                    w.leave(slot);
+                }
+            }
+        } else if (i == 1) {
+            if (w.close(w.object)) {
+                w.wait_for(w.object_id);
+                w.payload($) = w.destroyed;
+            }
+        } else {
+            if (w.close(w.other)) {
+                w.wait_for(w.other_id);
+                other_payload($) = w.destroyed;
+            }
+        }
+    }
+};
+
+// V3: a reader of one object stays inside until the revoke of another one has returned, which must not wait
+// for it.
+template <form Form, fault Fault, bool WaitsForAll = false>
+struct reader_elsewhere : rl::test_suite<reader_elsewhere<Form, Fault, WaitsForAll>, 2> {
+    world<Form, Fault, 2, 1, 1> w;
+    typename sync<Form, Fault, 2>::template atomic<std::uint32_t> revoked;
+
+    void before()
+    {
+        w.prepare();
+        revoked.store(0, std::memory_order::relaxed);
+    }
+    void thread(unsigned i)
+    {
+        typename sync<Form, Fault, 2>::no_report report;
+        if (i == 0) {
+            auto& slot = w.slots[0][0];
+            if (!w.enter_other(slot))
+                return;
+            while (revoked.load(std::memory_order::acquire) == 0)
+                sync<Form, Fault, 2>::sleep(revoked, 0, report);
+            w.leave(slot);
+            return;
+        }
+        if (w.close(w.object)) {
+            w.wait_for(WaitsForAll ? w.domain_id : w.object_id);
+            w.payload($) = w.destroyed;
+        }
+        revoked.store(1, std::memory_order::release);
+        sync<Form, Fault, 2>::wake_all(revoked);
+    }
+};
+
 // An unbind (the domain) against an early revoke (the object): both wait, one of the two destroys.
 template <form Form, fault Fault, int Readers>
 struct unbind_and_revoke : rl::test_suite<unbind_and_revoke<Form, Fault, Readers>, Readers + 2> {
@@ -234,6 +308,12 @@ void check_fence_form()
                                        enough);
     run<moving_reader<f, fault::backwards>>("  looking at its new slot first", expect::fails, enough);
     run<moving_reader<f, fault::relaxed_clear>>("  with a relaxed clear", expect::fails, enough);
+    run<reused_slot<f, fault::none>>("fence: a slot used for one object and then another", expect::holds,
+                                     enough);
+    run<reused_slot<f, fault::no_fence_on_enter>>("  without the fence on enter", expect::fails, enough);
+    run<reader_elsewhere<f, fault::none>>("fence: a reader of another object stays inside", expect::holds,
+                                          enough);
+    run<reader_elsewhere<f, fault::none, true>>("  and is waited for", expect::fails, enough);
     run<unbind_and_revoke<f, fault::none, 2>>("fence: two readers, an unbind and a revoke", expect::holds,
                                               enough);
 
@@ -264,6 +344,13 @@ void check_membarrier_form()
                                        enough);
     run<moving_reader<f, fault::backwards>>("  looking at its new slot first", expect::fails, enough);
     run<moving_reader<f, fault::relaxed_clear>>("  with a relaxed clear", expect::fails, enough);
+    run<reused_slot<f, fault::none>>("membarrier: a slot used for one object and then another", expect::holds,
+                                     enough);
+    run<reused_slot<f, fault::relaxed_publish>>("  with a relaxed publish", expect::fails, enough);
+    run<reused_slot<f, fault::no_barrier>>("  without membarrier", expect::fails, enough);
+    run<reader_elsewhere<f, fault::none>>("membarrier: a reader of another object stays inside",
+                                          expect::holds, enough);
+    run<reader_elsewhere<f, fault::none, true>>("  and is waited for", expect::fails, enough);
     run<unbind_and_revoke<f, fault::none, 2>>("membarrier: two readers, an unbind and a revoke",
                                               expect::holds, enough);
 

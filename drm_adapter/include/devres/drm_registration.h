@@ -32,8 +32,9 @@ public:
 
     // The same, owned by the parent's devres, where it is newer than what `load` attached: unplugged at
     // unbind, where its readers are waited for together with all others of the binding (D3).
-    // Returns:  0; -EINVAL if the drm_device's parent is another device; -ENODEV if the binding is closed;
-    //           -ENOMEM; or the error of drm_dev_register.
+    // Returns:  0; -EINVAL if the drm_device's parent is another device; -EDEADLK, after a WARN, from inside
+    //           the drm_device's section, which an unbind would then wait for; -ENODEV if the binding is
+    //           closed; -ENOMEM; or the error of drm_dev_register.
     [[nodiscard]] static int create_owned_by_device(const bound_device& dev, drm_device* drm,
                                                     unsigned long flags = 0) noexcept;
 

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+//
+// Only there to have its precompiled headers used by all others.

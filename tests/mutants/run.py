@@ -1,0 +1,309 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Puts small faults into the libraries, one at a time, and says which of them the tests notice.
+
+A fault is an entry of a list (*.faults), which says where the code has which tokens, what stands there instead, and
+which tests should notice. Comments, spaces and line breaks do not count, so the list survives reformatting; an entry
+that no longer fits, or fits twice, is an error. The faults go into a copy of the tree; the tree itself is not touched.
+
+    run.py [--build DIR] [--only TEXT] [--part HASH --seconds N] [--learn] [--table]
+
+--part takes the entries in an order that the hash decides, until the time is used up. --learn runs whole test files
+and writes the first test that noticed into the list. --table prints the table of tests/mutants/README.md.
+"""
+import argparse
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+HERE = pathlib.Path(__file__).resolve().parent
+TOKEN = re.compile(r"""
+    (?P<skip>\s+|//[^\n]*|/\*.*?\*/)
+  | (?P<token>"(?:\\.|[^"\\\n])*" | '(?:\\.|[^'\\\n])+' | [A-Za-z_]\w* | \d(?:['\w.])* | .)
+""", re.VERBOSE | re.DOTALL)
+TIMEOUT = 25  # seconds for a test that should take less than one: a fault may make it hang
+
+
+def tokens(text):
+    """Returns [(token, begin, end)] of C++ text."""
+    return [(m["token"], m.start(), m.end()) for m in TOKEN.finditer(text) if m["token"] is not None]
+
+
+class Fault:
+    """
+    <file>
+      - tokens that stand there; lines indented by four or more spaces go on
+      + tokens that take their place; no line: nothing does
+      = <test file>[:<test>]...      who should notice
+      ~ why nobody can notice        instead of the former: an argument, one line
+    """
+
+    def __init__(self, source, line, file):
+        self.source, self.line, self.file = source, line, file
+        self.old, self.new, self.tests, self.reason = [], [], [], None
+        self.tests_line = None
+
+    @property
+    def name(self):
+        old, new = " ".join(self.old), " ".join(self.new)
+        return f"{self.file}: {old} -> {new or 'nothing'}"
+
+    def apply(self, text):
+        """Returns the text with the fault in it."""
+        wanted = [t for t, _, _ in tokens("\n".join(self.old))]
+        have = tokens(text)
+        words = [t for t, _, _ in have]
+        found = [i for i in range(len(words) - len(wanted) + 1) if words[i:i + len(wanted)] == wanted]
+        if len(found) != 1:
+            raise ValueError(f"{self.source.name}:{self.line}: fits {len(found)} times")
+        begin, end = have[found[0]][1], have[found[0] + len(wanted) - 1][2]
+        return text[:begin] + "\n".join(self.new) + text[end:]
+
+
+def read(source):
+    faults = []
+    for number, line in enumerate(source.read_text().splitlines()):
+        if not line.strip() or line.startswith("#"):
+            continue
+        if not line.startswith(" "):
+            faults.append(Fault(source, number + 1, line.strip()))
+            continue
+        fault = faults[-1]
+        if line.startswith("    "): # goes on
+            going_on.append(line.strip())
+            continue
+        mark, text = line[2], line[3:].strip()
+        if mark in "-+":
+            going_on = fault.old if mark == "-" else fault.new
+            going_on.append(text)
+        elif mark == "=":
+            fault.tests += text.split()
+            fault.tests_line = number
+        elif mark == "~":
+            fault.reason = text
+        else:
+            sys.exit(f"{source.name}:{number + 1}: {mark!r} is none of - + = ~")
+    return faults
+
+
+class Copy:
+    """The copy of the tree, and its build."""
+
+    def __init__(self, build):
+        self.tree, self.build = build / "tree", build / "build"
+        self.log = build / "log"
+        build.mkdir(parents=True, exist_ok=True)
+        files = subprocess.run(["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+                               cwd=ROOT, check=True, capture_output=True).stdout
+        files = files.split(b"\0")
+        wanted = {self.tree / os.fsdecode(f) for f in files if f}
+        for path in [p for p in self.tree.rglob("*") if not p.is_dir() and p not in wanted]:
+            path.unlink()
+        for path in wanted: # what has not changed keeps its time, so that nothing is built twice
+            original = ROOT / path.relative_to(self.tree)
+            if not original.is_file() or (path.is_file() and path.read_bytes() == original.read_bytes()):
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(original, path)
+
+    def configure(self, test_files):
+        command = ["cmake", "-S", HERE, "-B", self.build, "-G", "Ninja", f"-DDEVRES_TREE={self.tree}",
+                   f"-DDEVRES_TEST_FILES={';'.join(sorted(test_files))}"]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+    def load_commands(self):
+        entries = json.loads((self.build / "compile_commands.json").read_text())
+        self.commands = {e["file"]: shlex.split(e["command"]) for e in entries}
+
+    def make_one(self, fault, text):
+        """Compiles the one source with the fault and links its library anew, beside the sound one.
+        Returns the folder of the library, or None."""
+        folder = self.build / "faulty"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        command = [c for c in self.commands[str(self.tree / fault.file)] if not c.endswith("ccache")]
+        object_at = command.index("-o") + 1
+        sound = command[object_at]
+        command[object_at] = str(folder / "faulty.o")
+        command[command.index("-c") + 1] = str(folder / "faulty.cpp")
+        (folder / "faulty.cpp").write_text(text)
+        with self.log.open("w") as log:
+            if subprocess.run(command, cwd=self.build, stdout=log, stderr=subprocess.STDOUT).returncode:
+                return None
+            library = pathlib.PurePath(sound).parts
+            lib_folder = self.build / pathlib.Path(*library[:library.index("CMakeFiles")])
+            objects = [o for o in lib_folder.glob("CMakeFiles/*.dir/**/*.o") if o != self.build / sound]
+            so = next(lib_folder.glob("libdevres_*.so.*.*.*"))
+            soname = so.name.rsplit(".", 1)[0]
+            link = ["c++", "-shared", f"-Wl,-soname,{soname}", "-o", folder / soname, folder / "faulty.o", *objects]
+            if subprocess.run(link, stdout=log, stderr=subprocess.STDOUT).returncode:
+                return None
+        return folder
+
+    def make(self, targets):
+        with self.log.open("w") as log:
+            return subprocess.run(["cmake", "--build", self.build, "-j2", "--target", *targets],
+                                  stdout=log, stderr=subprocess.STDOUT).returncode == 0
+
+
+def target(test_file):
+    return "fault_" + test_file.replace("/", "_")
+
+
+def run_test(copy, test, libraries=None):
+    """Returns None if it passes, else the name of the first test that failed, or what happened."""
+    file, _, name = test.partition(":")
+    command = [copy.build / target(file), "--gtest_filter=" + (name or "*")]
+    env = {**os.environ, "GTEST_DEATH_TEST_STYLE": "threadsafe", "DEVRES_TEST_SEED": "1"}
+    if libraries:
+        env["LD_LIBRARY_PATH"] = str(libraries)
+    process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               start_new_session=True)
+    hangs = False
+    try:
+        output = process.communicate(timeout=TIMEOUT)[0]
+    except subprocess.TimeoutExpired:
+        hangs = True
+        os.killpg(process.pid, signal.SIGKILL)
+        output = process.communicate()[0]
+    output = output.decode(errors="replace")
+    if process.returncode == 0:
+        if re.search(r"Running 0 tests", output):
+            sys.exit(f"no such test: {test}")
+        return None
+    failed = re.findall(r"^\[  FAILED  \] ([\w/]+\.[\w/]+)", output, re.MULTILINE)
+    begun = re.findall(r"^\[ RUN      \] ([\w/]+\.[\w/]+)", output, re.MULTILINE)
+    how = " (hangs)" if hangs else "" if failed else " (dies)"
+    return (failed or begun[-1:] or ["?"])[0] + how
+
+
+def try_fault(copy, fault, learn):
+    """Returns (what became of it, who noticed)."""
+    path = copy.tree / fault.file
+    whole = path.read_text()
+    tests = list(dict.fromkeys(t.partition(":")[0] for t in fault.tests)) if learn else fault.tests
+    in_header = not fault.file.endswith(".cpp")
+    libraries = None
+    try:
+        if in_header:
+            path.write_text(fault.apply(whole))
+            built = copy.make(["devres_core", "devres_device", "devres_drm"] +
+                              [target(t.partition(":")[0]) for t in tests])
+        else:
+            libraries = copy.make_one(fault, fault.apply(whole))
+            built = libraries is not None
+        if not built:
+            return "does not build", copy.log.read_text()[-1500:]
+        for test in tests:
+            if who := run_test(copy, test, libraries):
+                return "noticed", f"{test.partition(':')[0]}:{who}"
+        return "not noticed", ""
+    finally:
+        if in_header:
+            path.write_text(whole)
+
+
+def learned(fault, who):
+    """Writes into the list who noticed."""
+    file, _, name = who.partition(" ")[0].partition(":")
+    if not re.fullmatch(r"[\w/]+\.[\w/]+", name):
+        return
+    lines = fault.source.read_text().splitlines()
+    lines[fault.tests_line] = f"  = {file}:{name}"
+    fault.source.write_text("\n".join(lines) + "\n")
+
+
+def table(faults):
+    """Whoever was noticed once names the test that did."""
+    rows = {}
+    for f in faults:
+        row = rows.setdefault(str(pathlib.PurePosixPath(f.file).parent), [0, 0, 0])
+        row[0] += 1
+        row[1] += f.reason is None and any(":" in t for t in f.tests)
+        row[2] += f.reason is not None
+    rows["all"] = [sum(row[i] for row in rows.values()) for i in range(3)]
+    print("| folder | faults | noticed | argued | not tried yet |\n|---|--:|--:|--:|--:|")
+    for folder, (count, noticed, argued) in rows.items():
+        print(f"| {folder} | {count} | {noticed} | {argued} | {count - noticed - argued} |")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--build", type=pathlib.Path, default=ROOT / "build/mutants")
+    parser.add_argument("--only", default="", help="entries whose file or tokens contain this")
+    parser.add_argument("--part", help="a commit hash")
+    parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--learn", action="store_true")
+    parser.add_argument("--table", action="store_true")
+    args = parser.parse_args()
+
+    faults = [f for source in sorted(HERE.glob("*.faults")) for f in read(source) if args.only in f.name]
+    if args.table:
+        return table(faults)
+    wrong = 0
+    for fault in faults:
+        try:
+            fault.apply((ROOT / fault.file).read_text())
+        except (ValueError, OSError) as error:
+            print(f"{error}\n  {fault.name}")
+            wrong += 1
+    if wrong:
+        sys.exit(f"{wrong} entries do not fit the code any more")
+    if args.part:
+        faults.sort(key=lambda f: hashlib.sha1((args.part + f.name).encode()).digest())
+
+    todo = [f for f in faults if f.tests and f.reason is None]
+    if args.learn:
+        todo = [f for f in todo if any(":" not in t for t in f.tests)]
+    if args.part: # only those of which it is known who notices
+        todo = [f for f in todo if all(":" in t for t in f.tests)]
+    began = time.monotonic()
+    copy = Copy(args.build)
+    copy.configure({t.partition(":")[0] for f in faults for t in f.tests})
+    if not copy.make(["devres_core", "devres_device", "devres_drm"]):
+        sys.exit(copy.log.read_text()[-3000:])
+    built = set()
+    copy.load_commands()
+    # Whatever fails without a fault notices nothing.
+    counts = {}
+    checked = set()
+    missed = []
+    for number, fault in enumerate(todo):
+        if time.monotonic() - began > args.seconds:
+            break
+        missing = {target(t.partition(":")[0]) for t in fault.tests} - built
+        if missing and not copy.make(sorted(missing)):
+            sys.exit(copy.log.read_text()[-3000:])
+        built |= missing
+        if not args.learn:
+            for test in fault.tests:
+                if test not in checked and run_test(copy, test):
+                    sys.exit(f"{test} fails without any fault")
+                checked.add(test)
+        result, who = try_fault(copy, fault, args.learn)
+        counts[result] = counts.get(result, 0) + 1
+        print(f"{number + 1:4}/{len(todo)} {result:14} {fault.name}\n{'':24} {who}", flush=True)
+        if result != "noticed":
+            missed.append(fault)
+        elif args.learn:
+            learned(fault, who)
+    argued = sum(f.reason is not None for f in faults)
+    tried = sum(counts.values())
+    noticed = counts.get("noticed", 0)
+    print(f"{noticed} of {tried} noticed in {time.monotonic() - began:.0f} s; {len(faults)} in the list, "
+          f"{argued} of them argued")
+    if missed:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
