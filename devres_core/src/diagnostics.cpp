@@ -8,10 +8,8 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <cxxabi.h>
-#include <dlfcn.h>
-
 #include "core.h"
+#include "env/posix/symbol.h"
 #include "warn.h"
 
 namespace devres {
@@ -45,23 +43,12 @@ public:
             used_ = std::min(used_ + static_cast<std::size_t>(n), sizeof(text_) - 1);
     }
 
-    // A function by its symbol, or by its place in its file, which addr2line understands.
+    // A function by its name, or by its place in its file.
     void add_symbol(const void* code) noexcept
     {
-        Dl_info info{};
-        if (!code || ::dladdr(code, &info) == 0) {
-            add("%p", code);
-        } else if (info.dli_sname && info.dli_saddr == code) {
-            int status = 0;
-            char* readable = abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status);
-            add("%s", readable ? readable : info.dli_sname);
-            std::free(readable);
-        } else {
-            const char* file = std::strrchr(info.dli_fname, '/');
-            add("%s+0x%zx", file ? file + 1 : info.dli_fname,
-                static_cast<std::size_t>(static_cast<const char*>(code) -
-                                         static_cast<const char*>(info.dli_fbase)));
-        }
+        char name[256];
+        symbol_of(code, name, sizeof name);
+        add("%s", name);
     }
 
     void add_owner(devres_head* head) noexcept
@@ -170,7 +157,9 @@ description describe(const resource* res) noexcept
         break;
     }
     case resource_kind::action:
-        return describe_action(*static_cast<const action_payload*>(static_cast<const void*>(res + 1)));
+        d = describe_action(*static_cast<const action_payload*>(static_cast<const void*>(res + 1)));
+        d.name = ops->name;
+        break;
     default:
         break;
     }

@@ -30,6 +30,7 @@
 #include <devres/detail/resource.h>
 #include <devres/diagnostics.h>
 #include <devres/gfp.h>
+#include <devres/owner.h>
 
 namespace devres {
 
@@ -77,10 +78,6 @@ private:
     const devres_owner_ops* ops_;
     std::pmr::memory_resource* upstream_; // null: malloc
 };
-
-// Any type with a public member `devres_head devres`: all that the managed family asks of an owner.
-template <class O>
-concept managed_owner = std::same_as<decltype(&std::declval<O&>().devres), devres_head*>;
 
 using dr_release_t = void (*)(devres_head* head, void* res);
 using dr_match_t = bool (*)(devres_head* head, void* res, void* match_data);
@@ -177,8 +174,8 @@ public:
         : head_(head), id_(devres_open_group(head, nullptr))
     {
     }
-    template <managed_owner Owner>
-    explicit devres_group_scope(Owner* owner) noexcept : devres_group_scope(&owner->devres)
+    template <managed_owner_ref R>
+    explicit devres_group_scope(const R& owner) noexcept : devres_group_scope(detail::head_of(owner))
     {
     }
     ~devres_group_scope()
@@ -242,3 +239,5 @@ bool devres_node_remove(devres_head* head, devres_node* node) noexcept;
 int devres_node_release(devres_head* head, devres_node* node) noexcept;
 
 } // namespace devres
+
+#include <devres/detail/owner_forms.h> // the same functions on an owner or a proof

@@ -12,6 +12,7 @@
 #include <concepts>
 #include <type_traits>
 
+#include <devres/detail/type_name.h>
 #include <devres/devres.h>
 
 namespace devres::detail {
@@ -74,6 +75,21 @@ struct owner_of {
         return static_cast<O*>(container_of<&O::devres>(head));
     }
 };
+
+template <class R>
+struct adapter_of_ref;
+template <managed_owner O>
+struct adapter_of_ref<O*> {
+    using type = owner_of<O>;
+};
+template <managed_proof P>
+struct adapter_of_ref<P> {
+    using type = typename P::devres_actions;
+};
+
+// How actions attached through an R, which is a pointer to an owner or a proof, find their first parameter.
+template <managed_owner_ref R>
+using adapter_of = typename adapter_of_ref<R>::type;
 
 // --- The check and the thunk ---------------------------------------------------------------------------
 
@@ -138,6 +154,30 @@ struct checked_action {
     }
 
     static constexpr resource_ops ops{resource_kind::action, &run, nullptr};
+};
+
+// An action that is known when the program is compiled: called directly, named by the compiler.
+template <class Adapter, auto Action, class D>
+struct static_action : checked_action<Adapter, std::remove_const_t<decltype(Action)>, D> {
+    using checked = checked_action<Adapter, std::remove_const_t<decltype(Action)>, D>;
+
+    static void run(devres_head* head, resource* res) noexcept
+    {
+        // SAFETY: only ops made here are paired with data stored by erase().
+        call_directly(head, static_cast<const action_payload*>(res->payload())->data);
+    }
+
+    static void call_directly([[maybe_unused]] devres_head* head, void* data) noexcept
+    {
+        // SAFETY: `data` was a data_type* when it was stored.
+        auto* typed = static_cast<typename checked::signature::data_type*>(data);
+        if constexpr (checked::signature::takes_owner)
+            Action(Adapter::from(head), typed);
+        else
+            Action(typed);
+    }
+
+    static constexpr resource_ops ops{resource_kind::action, &run, value_name<Action>};
 };
 
 } // namespace devres::detail
