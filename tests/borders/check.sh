@@ -27,7 +27,8 @@ drm=drm_adapter
 freestanding=tests/freestanding/env/include
 
 # What <devres/devres.h> consists of: the words of the mechanism. Any environment has to be enough for them.
-words=($core/include/devres/{devres,gfp,container_of}.h $core/include/devres/detail/{annotations,resource}.h)
+words=($core/include/devres/{devres,gfp,container_of,owner}.h
+    $core/include/devres/detail/{annotations,language,owner_forms,resource}.h)
 
 border_list() { # a kernel engineer reads this folder: no pmr, futex, membarrier, thread-local, arena or index
     compiles=($core/src/list/*.cpp)

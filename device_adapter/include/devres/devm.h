@@ -75,6 +75,20 @@ template <detail::callable_without_arguments F>
     return managed::add_action_or_reset(dev, std::forward<F>(f), handle);
 }
 
+// These do not compile; they say why.
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int devm_add_action(device* dev, const F& f) noexcept
+{
+    return managed::add_action(dev, f);
+}
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int devm_add_action_or_reset(device* dev, const F& f) noexcept
+{
+    return managed::add_action_or_reset(dev, f);
+}
+
 template <class A, class D>
 int devm_remove_action(device* dev, A action, D data) noexcept
 {

@@ -286,6 +286,20 @@ template <managed_owner_ref R, detail::callable_without_arguments F>
     return detail::add_callable_or_reset(detail::head_of(owner), std::forward<F>(f), handle);
 }
 
+// These do not compile; they say why.
+template <managed_owner_ref R, class F>
+    requires(!detail::callable_without_arguments<F>)
+int add_action(const R&, const F&) noexcept
+{
+    return static_cast<int>(sizeof(detail::callable_check<F>));
+}
+template <managed_owner_ref R, class F>
+    requires(!detail::callable_without_arguments<F>)
+int add_action_or_reset(const R&, const F&) noexcept
+{
+    return static_cast<int>(sizeof(detail::callable_check<F>));
+}
+
 // Drops the newest (action, data) pair without calling it.
 // Returns:  0; -ENOENT if there is none, after a WARN (the _nowarn form: silently).
 template <managed_owner_ref R, class A, class D>

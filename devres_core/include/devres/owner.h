@@ -15,6 +15,8 @@
 //     }
 #pragma once
 
+#include <devres/detail/language.h>
+
 #include <concepts>
 #include <type_traits>
 #include <utility>

@@ -61,6 +61,20 @@ template <detail::callable_without_arguments F>
     return managed::add_action_or_reset(drm, std::forward<F>(f), handle);
 }
 
+// These do not compile; they say why.
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int drmm_add_action(drm_device* drm, const F& f) noexcept
+{
+    return managed::add_action(drm, f);
+}
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int drmm_add_action_or_reset(drm_device* drm, const F& f) noexcept
+{
+    return managed::add_action_or_reset(drm, f);
+}
+
 template <drm_owner O, class A, class D>
 int drmm_remove_action(O* drm, A action, D data) noexcept
 {

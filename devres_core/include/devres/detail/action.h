@@ -62,6 +62,15 @@ template <class A>
 concept callable_without_arguments = std::invocable < std::decay_t<A>
 & > ;
 
+// For a call without data whose callable wants some.
+template <class F>
+struct callable_check {
+    static_assert(
+        callable_without_arguments<F>,
+        "devres: what is attached without data is called without arguments; let it capture what it needs, as "
+        "in [fd] { close(fd); }, or give the data, too, as in add_action(owner, function, data)");
+};
+
 // --- Owners ------------------------------------------------------------------------------------------
 
 // The plain adapter: the owner itself, as the type it was attached with (a subclass stays one).
@@ -100,7 +109,8 @@ struct checked_action {
 
     static_assert(
         signature::valid,
-        "devres: an action is a function (or a lambda without captures) that takes T*, or the owner and T*");
+        "devres: an action is a function (or a lambda without captures) that takes T*, or the owner and T*; "
+        "what captures, or is a member function, is attached without data, as in [fd] { close(fd); }");
 
     static constexpr bool data_fits = [] {
         if constexpr (signature::valid)

@@ -3,6 +3,8 @@
 // The name of a type, or of a function given as a template argument, for messages, without RTTI.
 #pragma once
 
+#include <devres/detail/language.h>
+
 #include <cstddef>
 
 namespace devres::detail {
