@@ -59,3 +59,7 @@ if(Python3_FOUND)
             ${PROJECT_SOURCE_DIR}/drm_adapter/include)
     endforeach()
 endif()
+
+# The Debian packages, in a root of their own, and the uninstall target.
+devres_add_packager_test(packages
+    ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh ${CMAKE_CURRENT_BINARY_DIR}/package)
