@@ -19,7 +19,6 @@
 
 #include <concepts>
 #include <type_traits>
-#include <utility>
 
 namespace devres {
 
@@ -27,7 +26,12 @@ struct devres_head;
 
 // Any type with a public member `devres_head devres`: all that the managed family asks of an owner.
 template <class O>
-concept managed_owner = std::same_as<decltype(&std::declval<O&>().devres), devres_head*>;
+concept managed_owner = requires(O& owner)
+{
+    {
+        &owner.devres
+        } -> std::same_as<devres_head*>;
+};
 
 // A class that leads to an owner with `->` and names two types:
 //   devres_owner     the owner's

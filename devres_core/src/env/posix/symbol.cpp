@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <devres/detail/lock.h>
+#include <devres/env/lock.h>
 
 namespace devres::detail {
 
