@@ -95,10 +95,12 @@ private:
                                                  std::memory_order_acq_rel);
     }
 
+    void run_carefully() noexcept;
     void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
+    void free_slot(resource* res) noexcept;
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -115,7 +117,7 @@ private:
     int released_ = 0;
     bool constructing_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
-    bool resumed_ = false;     // the owner's end, inside a callback, has released what was pending
+    bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
     bool memory_gone_ = false; // the head's memory is not the one any more in which `freed_` lies
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
