@@ -24,6 +24,15 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/devresConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/devresConfig.cmake ${PROJECT_BINARY_DIR}/devresConfigVersion.cmake
     DESTINATION ${package_dir} COMPONENT development)
 
+# gdb loads the script that lies under its folder for scripts at the path of the shared library.
+install(FILES devres_core/gdb/devres_gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/devres COMPONENT development)
+if(BUILD_SHARED_LIBS)
+    install(FILES devres_core/gdb/devres_gdb.py
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load${CMAKE_INSTALL_FULL_LIBDIR}
+        RENAME libdevres_core.so.${PROJECT_VERSION}-gdb.py
+        COMPONENT development)
+endif()
+
 # The prefix is written as the way up from the file's own folder: lib/pkgconfig is two steps down,
 # Debian's lib/x86_64-linux-gnu/pkgconfig three. Only a folder given as an absolute path stays one.
 foreach(dir IN ITEMS LIBDIR INCLUDEDIR)

@@ -22,6 +22,7 @@
 
 #include <devres/detail/references.h>
 #include <devres/devres.h>
+#include <devres/dump.h>
 
 namespace devres {
 
@@ -68,6 +69,7 @@ private:
     friend void* dev_get_drvdata(const device* dev) noexcept;
     friend const device_driver* dev_driver(const device* dev) noexcept;
 
+    devres_listed listed_{&devres};
     const char* name_; // a copy of its own
     device* parent_;
     void (*release_)(device*);

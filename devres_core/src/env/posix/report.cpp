@@ -8,6 +8,10 @@
 #include <cstdlib>
 #include <cstring>
 
+#include <sys/syscall.h>
+#include <time.h> // NOLINT(modernize-deprecated-headers): clock_gettime
+#include <unistd.h>
+
 #include <devres/devres.h>
 
 #include "env/env.h"
@@ -89,10 +93,14 @@ void report(const line& message) noexcept
         std::abort();
 }
 
+// Time and thread first, so that a trace of several threads can be put in order (tools/trace_to_chrome.py).
 void print_event(const char* op, devres_head* head, const char* kind, const char* name, std::size_t size)
 {
-    std::fprintf(stderr, "devres: %s \"%s\": %s %s (%zu bytes)\n", kind, devres_owner_name(head), op, name,
-                 size);
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    std::fprintf(stderr, "devres: %lld.%06ld [%ld] %s \"%s\": %s %s (%zu bytes)\n",
+                 static_cast<long long>(now.tv_sec), now.tv_nsec / 1000, ::syscall(SYS_gettid), kind,
+                 devres_owner_name(head), op, name, size);
 }
 
 } // namespace
