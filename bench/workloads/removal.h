@@ -4,7 +4,8 @@
 // or Release (an action, called).
 //
 // <Kind>One:   a head gets n resources in order, and sixteen are removed, which may bring an index up to
-//              date (what that costs is in Worst and All); then a tenth of them (for subjects that scan: at most 64) go one by one, at random, timed.
+//              date (what that costs is in Worst and All); then a tenth of them (for subjects that scan: at
+//              most 64) go one by one, at random, timed.
 // <Kind>First: a new head with n resources, its first removal.
 // <Kind>Worst: the slowest call among the first 64 removals on such a head, and as many attaches in between.
 // <Kind>All:   n attached in order and removed one by one in random order, everything timed.

@@ -8,7 +8,8 @@
 // until nothing is left (end.cpp). README.md of this folder has the tables.
 //
 // Thread safety: a pass belongs to its thread. Other threads that hold the list look at `next_`, `thread_`,
-//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback of the pass may change all of it.
+//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback
+//                of the pass may change all of it.
 //
 // Invariants
 // 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
@@ -36,10 +37,7 @@ class pass {
 public:
     enum class kind : bool { releasing, constructing };
 
-    explicit pass(devres_head* head, kind what = kind::releasing) noexcept
-        : head_(head), constructing_(what == kind::constructing)
-    {
-    }
+    explicit pass(devres_head* head, kind what = kind::releasing) noexcept : head_(head), kind_(what) {}
     pass(const pass&) = delete;
     pass& operator=(const pass&) = delete;
 
@@ -64,18 +62,19 @@ public:
     // Returns: how many resources were released, group markers not counted.
     int finish() noexcept;
 
-    // The newest resource that is pending, or null; from now on it is the caller's, to be given to free().
+    // The newest resource that is pending, or null; from now on it is the caller's, to be given to discard().
     resource* pop() noexcept;
-    // Keeps the memory of a resource that is done with, to give it back in finish().
-    void free(resource* res) noexcept;
+    // Keeps the memory of a resource that is done with and was not released by run(), to give it back in
+    // finish().
+    void discard(resource* res) noexcept;
 
     bool is_empty() const noexcept { return !pending_; }
     // Null if the owner has ended on this thread since the pass joined.
     devres_head* head() const noexcept { return head_; }
 
     // --- Questions about a head ---
-    // True if this thread is in a release callback of a resource of `head`.
-    static bool releasing_here_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    // True if a pass of that kind is under way on this thread.
+    static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
     // Tells this thread's passes that one of their callbacks has attached something (C12).
     static void note_attach_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
@@ -101,6 +100,11 @@ private:
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
     void free_slot(resource* res) noexcept;
+    int released() const noexcept
+    {
+        return besides_slots_ + static_cast<int>(freed_.slot_count + slots_given_back_);
+    }
+    unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -113,9 +117,10 @@ private:
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
     upstream* kept_source_ = nullptr;
-    std::uint32_t epoch_ = no_epoch; // of what was taken in one step
-    int released_ = 0;
-    bool constructing_;
+    std::uint32_t epoch_ = no_epoch;     // of what was taken in one step
+    int besides_slots_ = 0;              // released, less the slots that were not
+    std::uint32_t slots_given_back_ = 0; // of those that were freed
+    kind kind_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
     bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
     bool memory_gone_ = false; // the head's memory is not the one any more in which `freed_` lies
@@ -127,6 +132,7 @@ inline void pass::join_locked(devres_head* head) noexcept
     head_ = head;
     next_ = passes_of(head);
     passes_of(head) = this;
+    list_of(head).set_quiet_locked(false);
 }
 
 inline void pass::take_locked(devres_head* head, resource* res) noexcept
