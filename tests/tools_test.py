@@ -2,12 +2,17 @@
 # SPDX-License-Identifier: MIT
 #
 # tools/trace_to_chrome.py: each ADD gets the end that belongs to it. With a program as argument, its own log is
-# converted, too.
+# converted, too. The recipes in packaging/ are looked at for their syntax.
 #
 # usage: tools_test.py <folder of the tools> [<program that attaches and releases>]
+import ast
+import json
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
+import tempfile
 import unittest
 
 sys.path.insert(0, sys.argv[1])
@@ -53,6 +58,27 @@ class TraceTest(unittest.TestCase):
         begun = [e["id"] for e in events if e["ph"] == 'b']
         self.assertGreater(len(begun), 0)
         self.assertEqual(sorted(begun), sorted(e["id"] for e in events if e["ph"] == 'e'))
+
+
+class RecipesTest(unittest.TestCase):
+    packaging = pathlib.Path(__file__).resolve().parent.parent / "packaging"
+
+    def test_conan(self):
+        tree = ast.parse((self.packaging / "conan/conanfile.py").read_text())
+        self.assertIn("Devres", [node.name for node in tree.body if isinstance(node, ast.ClassDef)])
+
+    def test_vcpkg(self):
+        self.assertEqual("devres", json.loads((self.packaging / "vcpkg/vcpkg.json").read_text())["name"])
+
+    @unittest.skipUnless(shutil.which("cmake"), "no cmake")
+    def test_portfile(self):
+        commands = ["vcpkg_cmake_configure", "vcpkg_cmake_install", "vcpkg_cmake_config_fixup", "vcpkg_install_copyright"]
+        stubs = "".join(f"function({c})\nendfunction()\n" for c in commands)
+        port = self.packaging / "vcpkg/portfile.cmake"
+        with tempfile.TemporaryDirectory() as folder:
+            script = pathlib.Path(folder) / "check.cmake"
+            script.write_text(f'{stubs}set(CURRENT_PACKAGES_DIR "{folder}")\ninclude("{port}")\n')
+            subprocess.run(["cmake", "-P", script], check=True)
 
 
 if __name__ == "__main__":

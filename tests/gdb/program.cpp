@@ -22,7 +22,8 @@ static drm_device* drm;
 
 static int probe(const bound_device& dev)
 {
-    if (!devm_kzalloc(dev, 40) || devm_add_action(dev, put_away, &data) || devm_add_action<put_away>(dev, &data))
+    if (!devm_kzalloc(dev, 40) || devm_add_action(dev, put_away, &data) ||
+        devm_add_action<put_away>(dev, &data))
         return -ENOMEM;
     if (!devm_open_group(dev, nullptr))
         return -ENOMEM;

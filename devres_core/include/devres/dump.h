@@ -2,9 +2,9 @@
 //
 // What owners have, as text for people or as JSON for programs.
 //
-// Nothing is kept for this: a dump walks the list under the head's lock, and gets names and writes afterwards.
-// So it may be called at any time in a running process, for instance by a thread that reads SIGUSR1 from a
-// signalfd; not in a signal handler.
+// Nothing is kept for this: a dump walks the list under the head's lock, and gets names and writes
+// afterwards. So it may be called at any time in a running process, for instance by a thread that reads
+// SIGUSR1 from a signalfd; not in a signal handler.
 //
 // Thread safety: any thread, as long as the heads live; the owners of devres_dump_all() see to that.
 #pragma once
@@ -24,11 +24,12 @@ using devres_sink = void (*)(void* context, const char* text, std::size_t bytes)
 
 enum class devres_format { text, json };
 
-// Writes one owner: its resources from the newest to the oldest, each with kind, name, size and how many groups
-// it is in, then the totals. JSON is one object on one line.
+// Writes one owner: its resources from the newest to the oldest, each with kind, name, size and how many
+// groups it is in, then the totals. JSON is one object on one line.
 // Locking:  takes the head's lock for the walk; `sink` is called without it, and may call back.
 // Cost:     O(resources); allocates 48 bytes for each. Without memory it writes totals alone.
-void devres_dump(devres_head* head, devres_sink sink, void* context, devres_format = devres_format::text) noexcept;
+void devres_dump(devres_head* head, devres_sink sink, void* context,
+                 devres_format = devres_format::text) noexcept;
 
 // Writes it to a file descriptor, 2 for stderr.
 void devres_dump(devres_head* head, int fd, devres_format = devres_format::text) noexcept;

@@ -133,8 +133,8 @@ void write_json(devres_head* head, const snapshot& all, output& out) noexcept
     out.add_quoted(devres_owner_kind(head));
     out.add(",\"name\":");
     out.add_quoted(devres_owner_name(head));
-    out.add(",\"resources\":%zu,\"bytes\":%zu,\"not_shown\":%zu,\"newest_first\":[", all.resources(), all.bytes(),
-            all.not_shown());
+    out.add(",\"resources\":%zu,\"bytes\":%zu,\"not_shown\":%zu,\"newest_first\":[", all.resources(),
+            all.bytes(), all.not_shown());
     const char* separator = "";
     for (std::size_t i = 0; i < all.shown(); ++i) {
         const listed_resource& one = all.newest(i);
