@@ -24,6 +24,12 @@ function(devres_add_library component)
         POSITION_INDEPENDENT_CODE ON
         VERSION ${PROJECT_VERSION}
         SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
+    if(BUILD_SHARED_LIBS)
+        # What is not in the list is hidden.
+        set(exports ${CMAKE_CURRENT_SOURCE_DIR}/exports.map)
+        target_link_options(${target} PRIVATE LINKER:--version-script=${exports})
+        set_target_properties(${target} PROPERTIES LINK_DEPENDS ${exports})
+    endif()
     if(NOT DEFINED CMAKE_INSTALL_RPATH)
         # The three lie side by side, wherever their tree is moved to.
         set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN")

@@ -60,3 +60,19 @@ if(Python3_FOUND)
             ${PROJECT_SOURCE_DIR}/drm_adapter/include)
     endforeach()
 endif()
+
+# The Debian packages, in a root of their own, and the uninstall target.
+devres_add_packager_test(packages
+    ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh ${CMAKE_CURRENT_BINARY_DIR}/package)
+
+# gdb in batch mode, with the printers of devres_core/gdb.
+devres_add_packager_test(gdb_printers
+    ${CMAKE_CURRENT_SOURCE_DIR}/gdb/run.sh ${CMAKE_CURRENT_BINARY_DIR}/gdb ${CMAKE_CXX_COMPILER}
+    "-I$<JOIN:$<TARGET_PROPERTY:devres_drm,INTERFACE_INCLUDE_DIRECTORIES>,;-I>"
+    $<TARGET_FILE:devres_drm> $<TARGET_FILE:devres_device> $<TARGET_FILE:devres_core> -pthread)
+
+if(Python3_FOUND AND DEVRES_BUILD_EXAMPLES)
+    devres_add_packager_test(tools
+        ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools_test.py ${PROJECT_SOURCE_DIR}/tools
+        $<TARGET_FILE:hotunplug> --fail-probe 5)
+endif()

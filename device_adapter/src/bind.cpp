@@ -91,7 +91,8 @@ device* device_of(devres_head* head) noexcept
 
 } // namespace
 
-device_core::proof::proof(devres_head* head) noexcept : dev_(device_of(head), peek_binding(device_of(head)))
+bound_owner::proof::proof(devres_head* head) noexcept
+    : dev_(device_of(head), device_core::peek_binding(device_of(head)))
 {
 }
 

@@ -40,6 +40,7 @@ device::~device()
             detail::bug("~device", &devres, "destroyed while references are still held");
         put_device(this);
     }
+    listed_.end();                       // before its name goes
     std::free(const_cast<char*>(name_)); // SAFETY: strdup's
 }
 

@@ -16,7 +16,6 @@
 #include <iterator>
 #include <mutex>
 
-#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -24,6 +23,7 @@
 #include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
 #include <devres/drm_registration.h>
+#include <devres/posix.h>
 
 #include "leak_check.h"
 #include "line.h"
@@ -50,18 +50,13 @@ struct scope : drm_device {
     bool leaving = false;    // nobody may wait for the hardware any more
 };
 
-// --- Release: one small function for each resource -------------------------------------------------------
+// --- Release -------------------------------------------------------
 
-void close_memfd(scope* s)
+// Tells the timeline when the resource that is attached next has gone: what is older is released later.
+template <managed_owner_ref R>
+int tell_end_of_next(const R& owner, resource what, const char* how)
 {
-    close(s->memfd);
-    released(resource::memfd, "closed");
-}
-
-void unmap_memory(samples* memory)
-{
-    munmap(memory, sizeof *memory);
-    released(resource::mapping, "unmapped");
+    return managed::add_action(owner, [what, how] { released(what, how); });
 }
 
 // Takes the proof that the device is bound: the line can still be reached, without a guard.
@@ -70,19 +65,6 @@ void stop_capture(const bound_device& dev, scope* s)
     const bool told = s->tty.access(dev)->command(stop_command) == 0;
     released(resource::capture,
              told ? "the hardware was told to stop" : "cannot be told to stop: it is gone");
-}
-
-// A helper in the manner of devm_clk_get: an eventfd that goes with the device.
-int devm_eventfd(device* dev)
-{
-    const int fd = eventfd(0, EFD_CLOEXEC);
-    if (fd < 0)
-        return -errno;
-    const int err = devm_add_action_or_reset(dev, [fd] {
-        close(fd);
-        released(resource::eventfd, "closed");
-    });
-    return err ? err : fd;
 }
 
 // --- What the line brings: on the reader's thread --------------------------------------------------------
@@ -194,22 +176,22 @@ int scope_probe(const bound_device& dev)
     const char* name = drmm_kasprintf(s, "%s-samples", dev_name(dev));
     if (!name)
         return -ENOMEM;
-    s->memfd = memfd_create(name, MFD_CLOEXEC);
-    if (s->memfd < 0)
-        return -errno;
-    if (int err = drmm_add_action_or_reset(s, close_memfd, s))
+    if (int err = tell_end_of_next(s, resource::memfd, "closed"))
         return err;
+    s->memfd = managed::adopt_fd(s, memfd_create(name, MFD_CLOEXEC));
+    if (s->memfd < 0)
+        return s->memfd;
 
     if (int err = step(resource::mapping, "the driver's view of it"))
         return err;
     if (ftruncate(s->memfd, sizeof(samples)))
         return -errno;
-    void* memory = mmap(nullptr, sizeof(samples), PROT_READ | PROT_WRITE, MAP_SHARED, s->memfd, 0);
-    if (memory == MAP_FAILED)
-        return -errno;
-    s->memory = new (memory) samples;
-    if (int err = drmm_add_action_or_reset(s, unmap_memory, s->memory))
+    if (int err = tell_end_of_next(s, resource::mapping, "unmapped"))
         return err;
+    void* memory = nullptr;
+    if (int err = managed::map(s, &memory, sizeof(samples), PROT_READ | PROT_WRITE, MAP_SHARED, s->memfd))
+        return err;
+    s->memory = new (memory) samples;
 
     if (int err = step(resource::line, "the hardware's; gone at unbind"))
         return err;
@@ -222,7 +204,9 @@ int scope_probe(const bound_device& dev)
 
     if (int err = step(resource::eventfd, "stops the reader"))
         return err;
-    const int stop = devm_eventfd(dev);
+    if (int err = tell_end_of_next(dev, resource::eventfd, "closed"))
+        return err;
+    const int stop = managed::eventfd(dev);
     if (stop < 0)
         return stop;
 

@@ -29,8 +29,8 @@ freestanding=tests/freestanding/env/include
 posix=$core/src/env/posix/include
 
 # What <devres/devres.h> and env/env.h consist of: the words of the mechanism. Any environment has to be enough for them.
-words=($core/include/devres/{devres,gfp,container_of,diagnostics}.h
-    $core/include/devres/detail/{annotations,report,resource,resource_list}.h)
+words=($core/include/devres/{devres,gfp,container_of,diagnostics,owner}.h
+    $core/include/devres/detail/{annotations,language,owner_forms,report,resource,resource_list}.h)
 
 border_list() { # a kernel engineer reads this folder: no pmr, futex, membarrier, thread-local, arena or index
     compiles=($core/src/list/*.cpp)

@@ -68,6 +68,13 @@ if grep -rl "$work" "$work/moved"; then
     exit 1
 fi
 
+if [[ $way == shared ]]; then
+    echo '== exports'
+    "$here/exports.sh" "$libdir/libdevres_core.so" "$devres/devres_core/exports.map"
+    "$here/exports.sh" "$libdir/libdevres_device.so" "$devres/device_adapter/exports.map"
+    "$here/exports.sh" "$libdir/libdevres_drm.so" "$devres/drm_adapter/exports.map"
+fi
+
 export PKG_CONFIG_PATH=$libdir/pkgconfig
 for compiler in "${compilers[@]}"; do
     echo "== find_package, $way, $compiler"

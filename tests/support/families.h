@@ -32,6 +32,12 @@ namespace devres::test {
     {                                                                                                        \
         return function<T>(o, std::forward<Args>(args)...);                                                  \
     }
+#define DEVRES_TEST_FORWARD_ACTION(name, function)                                                           \
+    template <auto Action, class O, class D>                                                                 \
+    static int name(O* o, D data)                                                                            \
+    {                                                                                                        \
+        return function<Action>(o, data);                                                                    \
+    }
 #define DEVRES_TEST_DEVM(name) devm_##name
 #define DEVRES_TEST_DRMM(name) drmm_##name
 #define DEVRES_TEST_MANAGED(name) managed::name
@@ -81,6 +87,15 @@ namespace devres::test {
     {                                                                                                        \
         return named(kstrndup)(o, s, max, gfp);                                                              \
     }                                                                                                        \
+    DEVRES_TEST_FORWARD_ACTION(add_static_action, named(add_action))                                         \
+    DEVRES_TEST_FORWARD_ACTION(add_static_action_or_reset, named(add_action_or_reset))                       \
+    DEVRES_TEST_FORWARD_TYPED(kzalloc_of, named(kzalloc))                                                    \
+    DEVRES_TEST_FORWARD_TYPED(kcalloc_of, named(kcalloc))                                                    \
+    DEVRES_TEST_FORWARD_TYPED(krealloc_array_of, named(krealloc_array))                                      \
+    DEVRES_TEST_FORWARD_TYPED(kmemdup_of, named(kmemdup))                                                    \
+    DEVRES_TEST_FORWARD_TYPED(kmemdup_array_of, named(kmemdup_array))                                        \
+    DEVRES_TEST_FORWARD(kstrdup_const, named(kstrdup_const))                                                 \
+    DEVRES_TEST_FORWARD(kfree_const, named(kfree_const))                                                     \
     DEVRES_TEST_FORWARD(open_group, named(open_group))                                                       \
     DEVRES_TEST_FORWARD(close_group, named(close_group))                                                     \
     DEVRES_TEST_FORWARD(remove_group, named(remove_group))                                                   \
@@ -155,6 +170,7 @@ struct session_family {
 #undef DEVRES_TEST_MANAGED
 #undef DEVRES_TEST_DRMM
 #undef DEVRES_TEST_DEVM
+#undef DEVRES_TEST_FORWARD_ACTION
 #undef DEVRES_TEST_FORWARD_TYPED
 #undef DEVRES_TEST_FORWARD
 

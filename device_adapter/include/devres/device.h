@@ -18,9 +18,11 @@
 
 #include <atomic>
 #include <memory_resource>
+#include <type_traits>
 
 #include <devres/detail/references.h>
 #include <devres/devres.h>
+#include <devres/dump.h>
 
 namespace devres {
 
@@ -29,6 +31,7 @@ class bound_device;
 
 namespace detail {
 class binding;
+struct bound_owner;
 struct device_core;
 } // namespace detail
 
@@ -66,6 +69,7 @@ private:
     friend void* dev_get_drvdata(const device* dev) noexcept;
     friend const device_driver* dev_driver(const device* dev) noexcept;
 
+    devres_listed listed_{&devres};
     const char* name_; // a copy of its own
     device* parent_;
     void (*release_)(device*);
@@ -82,8 +86,13 @@ private:
 
 // Proof that a device is bound, for the time of the call that was given it: probe, remove, or an action
 // that takes one. It cannot be made, copied or kept (V10); it converts to device*, which can.
+//
+// It is a managed_proof: wherever the family, devres_* or a helper takes an owner, it takes this, too.
 class bound_device {
 public:
+    using devres_owner = device;
+    using devres_actions = detail::bound_owner;
+
     bound_device(const bound_device&) = delete;
     bound_device& operator=(const bound_device&) = delete;
     void operator&() const = delete; // keep the device*, or a devres_ptr
@@ -93,6 +102,7 @@ public:
 
 private:
     friend struct detail::device_core;
+    friend struct detail::bound_owner;
     friend int device_driver_attach(const device_driver* driver, device* dev) noexcept;
     bound_device(device* dev, detail::binding* binding) noexcept : device_(dev), binding_(binding) {}
     ~bound_device() = default;
@@ -100,6 +110,29 @@ private:
     device* device_;
     detail::binding* binding_;
 };
+
+namespace detail {
+
+// How an action that was attached with a proof of binding finds its first parameter (V10).
+struct bound_owner {
+    template <class P>
+    static constexpr bool converts_to = std::is_same_v<P, const bound_device&> ||
+                                        std::is_same_v<P, device*> || std::is_same_v<P, const device*>;
+
+    // The proof for an action that runs in the binding it was attached in.
+    class proof {
+    public:
+        explicit proof(devres_head* head) noexcept;
+        operator const bound_device&() const noexcept { return dev_; }
+        operator device*() const noexcept { return dev_; }
+
+    private:
+        bound_device dev_;
+    };
+    static proof from(devres_head* head) noexcept { return proof(head); }
+};
+
+} // namespace detail
 
 // A device on the heap with one reference, the caller's: what can be unplugged while others hold it. As in
 // Linux it comes registered; device_register on it has nothing left to do. Freed at the last put.

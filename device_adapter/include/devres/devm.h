@@ -27,7 +27,7 @@ template <class A, class D>
     requires(!detail::callable_without_arguments<A>)
 [[nodiscard]] int devm_add_action(const bound_device& dev, A action, D data) noexcept
 {
-    return detail::add_action<detail::bound_owner>(&dev->devres, action, data);
+    return managed::add_action(dev, action, data);
 }
 template <class A, class D>
     requires(!detail::callable_without_arguments<A>)
@@ -39,7 +39,29 @@ template <class A, class D>
     requires(!detail::callable_without_arguments<A>)
 [[nodiscard]] int devm_add_action_or_reset(const bound_device& dev, A action, D data) noexcept
 {
-    return detail::add_action_or_reset<detail::bound_owner>(&dev->devres, action, data);
+    return managed::add_action_or_reset(dev, action, data);
+}
+
+// The action as a template argument: called directly at release, named by the compiler.
+template <auto Action, class D>
+[[nodiscard]] int devm_add_action(device* dev, D data) noexcept
+{
+    return managed::add_action<Action>(dev, data);
+}
+template <auto Action, class D>
+[[nodiscard]] int devm_add_action(const bound_device& dev, D data) noexcept
+{
+    return managed::add_action<Action>(dev, data);
+}
+template <auto Action, class D>
+[[nodiscard]] int devm_add_action_or_reset(device* dev, D data) noexcept
+{
+    return managed::add_action_or_reset<Action>(dev, data);
+}
+template <auto Action, class D>
+[[nodiscard]] int devm_add_action_or_reset(const bound_device& dev, D data) noexcept
+{
+    return managed::add_action_or_reset<Action>(dev, data);
 }
 
 template <detail::callable_without_arguments F>
@@ -53,6 +75,20 @@ template <detail::callable_without_arguments F>
     return managed::add_action_or_reset(dev, std::forward<F>(f), handle);
 }
 
+// These do not compile; they say why.
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int devm_add_action(device* dev, const F& f) noexcept
+{
+    return managed::add_action(dev, f);
+}
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int devm_add_action_or_reset(device* dev, const F& f) noexcept
+{
+    return managed::add_action_or_reset(dev, f);
+}
+
 template <class A, class D>
 int devm_remove_action(device* dev, A action, D data) noexcept
 {
@@ -61,7 +97,7 @@ int devm_remove_action(device* dev, A action, D data) noexcept
 template <class A, class D>
 int devm_remove_action(const bound_device& dev, A action, D data) noexcept
 {
-    return detail::remove_action(&dev->devres, detail::erase_action<detail::bound_owner>(action, data), true);
+    return managed::remove_action(dev, action, data);
 }
 template <class A, class D>
 [[nodiscard]] int devm_remove_action_nowarn(device* dev, A action, D data) noexcept
@@ -71,8 +107,7 @@ template <class A, class D>
 template <class A, class D>
 [[nodiscard]] int devm_remove_action_nowarn(const bound_device& dev, A action, D data) noexcept
 {
-    return detail::remove_action(&dev->devres, detail::erase_action<detail::bound_owner>(action, data),
-                                 false);
+    return managed::remove_action_nowarn(dev, action, data);
 }
 template <class A, class D>
 int devm_release_action(device* dev, A action, D data) noexcept
@@ -82,7 +117,7 @@ int devm_release_action(device* dev, A action, D data) noexcept
 template <class A, class D>
 int devm_release_action(const bound_device& dev, A action, D data) noexcept
 {
-    return detail::release_action(&dev->devres, detail::erase_action<detail::bound_owner>(action, data));
+    return managed::release_action(dev, action, data);
 }
 template <class A, class D>
 [[nodiscard]] bool devm_is_action_added(device* dev, A action, D data) noexcept
@@ -92,7 +127,7 @@ template <class A, class D>
 template <class A, class D>
 [[nodiscard]] bool devm_is_action_added(const bound_device& dev, A action, D data) noexcept
 {
-    return detail::is_action_added(&dev->devres, detail::erase_action<detail::bound_owner>(action, data));
+    return managed::is_action_added(dev, action, data);
 }
 
 // --- Memory ----------------------------------------------------------------------------------------------
@@ -157,6 +192,47 @@ devm_kvasprintf(device* dev, gfp_t gfp, const char* format, std::va_list args) n
                                                                  ...) noexcept;
 [[nodiscard]] [[gnu::format(printf, 2, 3)]] char* devm_kasprintf(device* dev, const char* format,
                                                                  ...) noexcept;
+
+[[nodiscard]] inline const char* devm_kstrdup_const(device* dev, const char* s,
+                                                    gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kstrdup_const(dev, s, gfp);
+}
+inline void devm_kfree_const(device* dev, const char* s) noexcept
+{
+    managed::kfree_const(dev, s);
+}
+
+// --- Memory by type --------------------------------------------------------------------------------------
+
+template <class T>
+[[nodiscard]] T* devm_kzalloc(device* dev, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kzalloc<T>(dev, gfp);
+}
+template <class T>
+[[nodiscard]] T* devm_kcalloc(device* dev, std::size_t n, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kcalloc<T>(dev, n, gfp);
+}
+template <class T>
+[[nodiscard]] T* devm_krealloc_array(device* dev, std::type_identity_t<T>* p, std::size_t n,
+                                     gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::krealloc_array<T>(dev, p, n, gfp);
+}
+template <class T>
+[[nodiscard]] T* devm_kmemdup(device* dev, const std::type_identity_t<T>* src,
+                              gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kmemdup<T>(dev, src, gfp);
+}
+template <class T>
+[[nodiscard]] T* devm_kmemdup_array(device* dev, const std::type_identity_t<T>* src, std::size_t n,
+                                    gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kmemdup_array<T>(dev, src, n, gfp);
+}
 
 // --- Objects and groups ----------------------------------------------------------------------------------
 

@@ -3,6 +3,8 @@
 // container_of: from a pointer to a member back to the object that holds it.
 #pragma once
 
+#include <devres/detail/language.h>
+
 #include <cstddef>
 #include <type_traits>
 

@@ -30,6 +30,7 @@
 #include <devres/diagnostics.h>
 #include <devres/env/upstream.h>
 #include <devres/gfp.h>
+#include <devres/owner.h>
 
 namespace devres {
 
@@ -107,15 +108,6 @@ private:
     detail::memory_pointer memory_;
     const devres_owner_ops* ops_;
     detail::upstream* upstream_; // null: malloc
-};
-
-// Any type with a public member `devres_head devres`: all that the managed family asks of an owner.
-template <class O>
-concept managed_owner = requires(O& owner)
-{
-    {
-        &owner.devres
-        } -> std::same_as<devres_head*>;
 };
 
 using dr_release_t = void (*)(devres_head* head, void* res);
@@ -215,8 +207,8 @@ public:
         : head_(head), id_(devres_open_group(head, nullptr))
     {
     }
-    template <managed_owner Owner>
-    explicit devres_group_scope(Owner* owner) noexcept : devres_group_scope(&owner->devres)
+    template <managed_owner_ref R>
+    explicit devres_group_scope(const R& owner) noexcept : devres_group_scope(detail::head_of(owner))
     {
     }
     ~devres_group_scope()
@@ -280,3 +272,5 @@ bool devres_node_remove(devres_head* head, devres_node* node) noexcept;
 int devres_node_release(devres_head* head, devres_node* node) noexcept;
 
 } // namespace devres
+
+#include <devres/detail/owner_forms.h> // the same functions on an owner or a proof

@@ -15,6 +15,8 @@
 // without a lock held, on the thread that found the misuse, possibly on several threads at once.
 #pragma once
 
+#include <devres/detail/language.h>
+
 #include <cstddef>
 
 namespace devres {

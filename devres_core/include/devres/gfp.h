@@ -6,6 +6,8 @@
 // are accepted and ignored.
 #pragma once
 
+#include <devres/detail/language.h>
+
 namespace devres {
 
 using gfp_t = unsigned int;

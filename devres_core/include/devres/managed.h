@@ -143,6 +143,27 @@ int add_action_or_reset(devres_head* head, A action, D data) noexcept
     }
 }
 
+template <class Adapter, auto Action, class D>
+int add_action(devres_head* head, D data) noexcept
+{
+    using checked = static_action<Adapter, Action, D>;
+    if constexpr (checked::ok)
+        return attach_action(head, &checked::ops, checked::erase(Action, data));
+    else
+        return -EINVAL;
+}
+
+template <class Adapter, auto Action, class D>
+int add_action_or_reset(devres_head* head, D data) noexcept
+{
+    const int err = add_action<Adapter, Action>(head, data);
+    if constexpr (static_action<Adapter, Action, D>::ok)
+        if (err)
+            static_action<Adapter, Action, D>::call_directly(
+                head, static_action<Adapter, Action, D>::erase_data(data));
+    return err;
+}
+
 template <class Adapter, class A, class D>
 action_payload erase_action(A action, D data) noexcept
 {
@@ -186,6 +207,19 @@ int add_callable_or_reset(devres_head* head, F&& f, devres_action* handle)
     return err;
 }
 
+// What the allocating functions by type return.
+template <class T>
+T* plain_memory(void* memory) noexcept
+{
+    static_assert(std::is_trivially_default_constructible_v<T> && std::is_trivially_destructible_v<T>,
+                  "devres: memory by type is for plain types, which need neither constructor nor destructor; "
+                  "make others with managed::create<T> or the owner's _new<T>");
+    static_assert(alignof(T) <= alignof(std::max_align_t),
+                  "devres: memory by type is aligned for fundamental types only; "
+                  "make others with managed::create<T> or the owner's _new<T>");
+    return static_cast<T*>(memory); // SAFETY: memory of that size and alignment, or ZERO_SIZE_PTR, or null
+}
+
 template <class T, class... Args>
 T* create(devres_head* head, Args&&... args)
 {
@@ -207,159 +241,237 @@ namespace managed {
 // Calls action(data) when the owner releases its resources. The action may also take the owner first.
 // Returns:  0 or -ENOMEM. The same pair may be added several times.
 // A wrong type of data or owner does not compile.
-template <managed_owner O, class A, class D>
+template <managed_owner_ref R, class A, class D>
     requires(!detail::callable_without_arguments<A>)
-[[nodiscard]] int add_action(O* owner, A action, D data) noexcept
+[[nodiscard]] int add_action(const R& owner, A action, D data) noexcept
 {
-    return detail::add_action<detail::owner_of<O>>(&owner->devres, action, data);
+    return detail::add_action<detail::adapter_of<R>>(detail::head_of(owner), action, data);
 }
 
 // As add_action; on failure the action is called at once.
-template <managed_owner O, class A, class D>
+template <managed_owner_ref R, class A, class D>
     requires(!detail::callable_without_arguments<A>)
-[[nodiscard]] int add_action_or_reset(O* owner, A action, D data) noexcept
+[[nodiscard]] int add_action_or_reset(const R& owner, A action, D data) noexcept
 {
-    return detail::add_action_or_reset<detail::owner_of<O>>(&owner->devres, action, data);
+    return detail::add_action_or_reset<detail::adapter_of<R>>(detail::head_of(owner), action, data);
+}
+
+// The same with the action as a template argument, add_action<put_away>(owner, data): it is called directly
+// when it is released, and messages know its name from the compiler. The functions below take it as they do
+// any other.
+template <auto Action, managed_owner_ref R, class D>
+[[nodiscard]] int add_action(const R& owner, D data) noexcept
+{
+    return detail::add_action<detail::adapter_of<R>, Action>(detail::head_of(owner), data);
+}
+template <auto Action, managed_owner_ref R, class D>
+[[nodiscard]] int add_action_or_reset(const R& owner, D data) noexcept
+{
+    return detail::add_action_or_reset<detail::adapter_of<R>, Action>(detail::head_of(owner), data);
 }
 
 // A callable without arguments, moved into managed memory (A9). `handle`, if given, can cancel or run it.
 // Returns:  0 or -ENOMEM. What moving the callable throws is rethrown and leaves nothing behind.
-template <managed_owner O, detail::callable_without_arguments F>
-[[nodiscard]] int add_action(O* owner, F&& f, devres_action* handle = nullptr)
+template <managed_owner_ref R, detail::callable_without_arguments F>
+[[nodiscard]] int add_action(const R& owner, F&& f, devres_action* handle = nullptr)
 {
-    return detail::add_callable(&owner->devres, std::forward<F>(f), handle);
+    return detail::add_callable(detail::head_of(owner), std::forward<F>(f), handle);
 }
-template <managed_owner O, detail::callable_without_arguments F>
-[[nodiscard]] int add_action_or_reset(O* owner, F&& f, devres_action* handle = nullptr)
+template <managed_owner_ref R, detail::callable_without_arguments F>
+[[nodiscard]] int add_action_or_reset(const R& owner, F&& f, devres_action* handle = nullptr)
 {
-    return detail::add_callable_or_reset(&owner->devres, std::forward<F>(f), handle);
+    return detail::add_callable_or_reset(detail::head_of(owner), std::forward<F>(f), handle);
+}
+
+// These do not compile; they say why.
+template <managed_owner_ref R, class F>
+    requires(!detail::callable_without_arguments<F>)
+int add_action(const R&, const F&) noexcept
+{
+    return static_cast<int>(sizeof(detail::callable_check<F>));
+}
+template <managed_owner_ref R, class F>
+    requires(!detail::callable_without_arguments<F>)
+int add_action_or_reset(const R&, const F&) noexcept
+{
+    return static_cast<int>(sizeof(detail::callable_check<F>));
 }
 
 // Drops the newest (action, data) pair without calling it.
 // Returns:  0; -ENOENT if there is none, after a WARN (the _nowarn form: silently).
-template <managed_owner O, class A, class D>
-int remove_action(O* owner, A action, D data) noexcept
+template <managed_owner_ref R, class A, class D>
+int remove_action(const R& owner, A action, D data) noexcept
 {
-    return detail::remove_action(&owner->devres, detail::erase_action<detail::owner_of<O>>(action, data),
-                                 true);
+    return detail::remove_action(detail::head_of(owner),
+                                 detail::erase_action<detail::adapter_of<R>>(action, data), true);
 }
-template <managed_owner O, class A, class D>
-[[nodiscard]] int remove_action_nowarn(O* owner, A action, D data) noexcept
+template <managed_owner_ref R, class A, class D>
+[[nodiscard]] int remove_action_nowarn(const R& owner, A action, D data) noexcept
 {
-    return detail::remove_action(&owner->devres, detail::erase_action<detail::owner_of<O>>(action, data),
-                                 false);
+    return detail::remove_action(detail::head_of(owner),
+                                 detail::erase_action<detail::adapter_of<R>>(action, data), false);
 }
 
 // Drops the newest (action, data) pair and calls it, without the lock.
 // Returns:  0; -ENOENT after a WARN if there is none.
-template <managed_owner O, class A, class D>
-int release_action(O* owner, A action, D data) noexcept
+template <managed_owner_ref R, class A, class D>
+int release_action(const R& owner, A action, D data) noexcept
 {
-    return detail::release_action(&owner->devres, detail::erase_action<detail::owner_of<O>>(action, data));
+    return detail::release_action(detail::head_of(owner),
+                                  detail::erase_action<detail::adapter_of<R>>(action, data));
 }
 
-template <managed_owner O, class A, class D>
-[[nodiscard]] bool is_action_added(O* owner, A action, D data) noexcept
+template <managed_owner_ref R, class A, class D>
+[[nodiscard]] bool is_action_added(const R& owner, A action, D data) noexcept
 {
-    return detail::is_action_added(&owner->devres, detail::erase_action<detail::owner_of<O>>(action, data));
+    return detail::is_action_added(detail::head_of(owner),
+                                   detail::erase_action<detail::adapter_of<R>>(action, data));
 }
 
 // --- Memory (A4-A7) --------------------------------------------------------------------------------------
 
 // Returns:  memory aligned for any fundamental type, freed with the owner; ZERO_SIZE_PTR for size 0; null if
 //           there is none.
-template <managed_owner O>
-[[nodiscard]] void* kmalloc(O* owner, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* kmalloc(const R& owner, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::attach_memory(&owner->devres, size, gfp);
+    return detail::attach_memory(detail::head_of(owner), size, gfp);
 }
-template <managed_owner O>
-[[nodiscard]] void* kzalloc(O* owner, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* kzalloc(const R& owner, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::attach_memory(&owner->devres, size, gfp | __GFP_ZERO);
+    return detail::attach_memory(detail::head_of(owner), size, gfp | __GFP_ZERO);
 }
-template <managed_owner O>
-[[nodiscard]] void* kmalloc_array(O* owner, std::size_t n, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* kmalloc_array(const R& owner, std::size_t n, std::size_t size,
+                                  gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::attach_memory(&owner->devres, detail::array_size(n, size), gfp);
+    return detail::attach_memory(detail::head_of(owner), detail::array_size(n, size), gfp);
 }
-template <managed_owner O>
-[[nodiscard]] void* kcalloc(O* owner, std::size_t n, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* kcalloc(const R& owner, std::size_t n, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::attach_memory(&owner->devres, detail::array_size(n, size), gfp | __GFP_ZERO);
+    return detail::attach_memory(detail::head_of(owner), detail::array_size(n, size), gfp | __GFP_ZERO);
 }
 
 // Resizes managed memory; its place in the release order stays. With __GFP_ZERO the added bytes are zero.
 // Returns:  the memory, perhaps moved; ZERO_SIZE_PTR for size 0 (it is freed); null without memory (the old
 //           block is untouched) or, after a WARN, if `p` is not managed by this owner.
-template <managed_owner O>
-[[nodiscard]] void* krealloc(O* owner, void* p, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* krealloc(const R& owner, void* p, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::resize_memory(&owner->devres, p, size, gfp);
+    return detail::resize_memory(detail::head_of(owner), p, size, gfp);
 }
-template <managed_owner O>
-[[nodiscard]] void* krealloc_array(O* owner, void* p, std::size_t n, std::size_t size,
+template <managed_owner_ref R>
+[[nodiscard]] void* krealloc_array(const R& owner, void* p, std::size_t n, std::size_t size,
                                    gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::resize_memory(&owner->devres, p, detail::array_size(n, size), gfp);
+    return detail::resize_memory(detail::head_of(owner), p, detail::array_size(n, size), gfp);
 }
 
 // Frees managed memory now. Null and ZERO_SIZE_PTR: no-op. Not this owner's, freed before, or not plain
 // memory: WARN, nothing is touched and the pointer is not followed.
-template <managed_owner O>
-void kfree(O* owner, const void* p) noexcept
+template <managed_owner_ref R>
+void kfree(const R& owner, const void* p) noexcept
 {
-    detail::free_memory(&owner->devres, p);
+    detail::free_memory(detail::head_of(owner), p);
 }
 
 // Returns:  a managed copy, or null.
-template <managed_owner O>
-[[nodiscard]] void* kmemdup(O* owner, const void* src, std::size_t size, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* kmemdup(const R& owner, const void* src, std::size_t size,
+                            gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::duplicate_memory(&owner->devres, src, size, gfp);
+    return detail::duplicate_memory(detail::head_of(owner), src, size, gfp);
 }
-template <managed_owner O>
-[[nodiscard]] void* kmemdup_array(O* owner, const void* src, std::size_t n, std::size_t size,
+template <managed_owner_ref R>
+[[nodiscard]] void* kmemdup_array(const R& owner, const void* src, std::size_t n, std::size_t size,
                                   gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::duplicate_memory(&owner->devres, src, detail::array_size(n, size), gfp);
+    return detail::duplicate_memory(detail::head_of(owner), src, detail::array_size(n, size), gfp);
 }
-template <managed_owner O>
-[[nodiscard]] char* kstrdup(O* owner, const char* s, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] char* kstrdup(const R& owner, const char* s, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::duplicate_string(&owner->devres, s, static_cast<std::size_t>(-1), gfp);
+    return detail::duplicate_string(detail::head_of(owner), s, static_cast<std::size_t>(-1), gfp);
 }
-template <managed_owner O>
-[[nodiscard]] char* kstrndup(O* owner, const char* s, std::size_t max, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] char* kstrndup(const R& owner, const char* s, std::size_t max, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return detail::duplicate_string(&owner->devres, s, max, gfp);
+    return detail::duplicate_string(detail::head_of(owner), s, max, gfp);
+}
+
+// For strings that are mostly literals.
+// Returns:  `s` itself if it lies in read-only data of the program, which stays as long as the process does;
+//           else as kstrdup.
+template <managed_owner_ref R>
+[[nodiscard]] const char* kstrdup_const(const R& owner, const char* s, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return detail::is_permanent(s) ? s : kstrdup(owner, s, gfp);
+}
+// Frees what kstrdup_const returned, if that was a copy.
+template <managed_owner_ref R>
+void kfree_const(const R& owner, const char* s) noexcept
+{
+    if (!detail::is_permanent(s))
+        kfree(owner, s);
 }
 
 // Formats into managed memory as printf does.
-template <managed_owner O>
-[[nodiscard]] [[gnu::format(printf, 3, 0)]] char* kvasprintf(O* owner, gfp_t gfp, const char* format,
+template <managed_owner_ref R>
+[[nodiscard]] [[gnu::format(printf, 3, 0)]] char* kvasprintf(const R& owner, gfp_t gfp, const char* format,
                                                              std::va_list args) noexcept
 {
-    return detail::format_string(&owner->devres, gfp, format, args);
+    return detail::format_string(detail::head_of(owner), gfp, format, args);
 }
-template <managed_owner O>
-[[nodiscard]] [[gnu::format(printf, 3, 4)]] char* kasprintf(O* owner, gfp_t gfp, const char* format,
+template <managed_owner_ref R>
+[[nodiscard]] [[gnu::format(printf, 3, 4)]] char* kasprintf(const R& owner, gfp_t gfp, const char* format,
                                                             ...) noexcept
 {
     std::va_list args;
     va_start(args, format);
-    char* s = detail::format_string(&owner->devres, gfp, format, args);
+    char* s = detail::format_string(detail::head_of(owner), gfp, format, args);
     va_end(args);
     return s;
 }
-template <managed_owner O>
-[[nodiscard]] [[gnu::format(printf, 2, 3)]] char* kasprintf(O* owner, const char* format, ...) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] [[gnu::format(printf, 2, 3)]] char* kasprintf(const R& owner, const char* format, ...) noexcept
 {
     std::va_list args;
     va_start(args, format);
-    char* s = detail::format_string(&owner->devres, GFP_KERNEL, format, args);
+    char* s = detail::format_string(detail::head_of(owner), GFP_KERNEL, format, args);
     va_end(args);
     return s;
+}
+
+// The same by type: `auto* p = managed::kzalloc<foo>(owner)` for one, kcalloc<foo>(owner, n) for an array.
+// For types that C could have, which nobody constructs or destroys; others: create<T>.
+template <class T, managed_owner_ref R>
+[[nodiscard]] T* kzalloc(const R& owner, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return detail::plain_memory<T>(kzalloc(owner, sizeof(T), gfp));
+}
+template <class T, managed_owner_ref R>
+[[nodiscard]] T* kcalloc(const R& owner, std::size_t n, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return detail::plain_memory<T>(kcalloc(owner, n, sizeof(T), gfp));
+}
+template <class T, managed_owner_ref R>
+[[nodiscard]] T* krealloc_array(const R& owner, std::type_identity_t<T>* p, std::size_t n,
+                                gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return detail::plain_memory<T>(krealloc_array(owner, static_cast<void*>(p), n, sizeof(T), gfp));
+}
+template <class T, managed_owner_ref R>
+[[nodiscard]] T* kmemdup(const R& owner, const std::type_identity_t<T>* src, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return detail::plain_memory<T>(kmemdup(owner, src, sizeof(T), gfp));
+}
+template <class T, managed_owner_ref R>
+[[nodiscard]] T* kmemdup_array(const R& owner, const std::type_identity_t<T>* src, std::size_t n,
+                               gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return detail::plain_memory<T>(kmemdup_array(owner, src, n, sizeof(T), gfp));
 }
 
 // --- Objects (A8) ----------------------------------------------------------------------------------------
@@ -369,42 +481,42 @@ template <managed_owner O>
 // fine.
 // Returns:  the object; null without memory. What the constructor throws is rethrown; the place is then given
 //           back.
-template <class T, managed_owner O, class... Args>
-[[nodiscard]] T* create(O* owner, Args&&... args)
+template <class T, managed_owner_ref R, class... Args>
+[[nodiscard]] T* create(const R& owner, Args&&... args)
 {
-    return detail::create<T>(&owner->devres, std::forward<Args>(args)...);
+    return detail::create<T>(detail::head_of(owner), std::forward<Args>(args)...);
 }
 
 // Destroys an object of create<T> now. Null: no-op. Not a T of this owner: WARN, -ENOENT, nothing is touched.
-template <class T, managed_owner O>
-int destroy(O* owner, T* object) noexcept
+template <class T, managed_owner_ref R>
+int destroy(const R& owner, T* object) noexcept
 {
-    return object ? detail::destroy_object(&owner->devres, object,
+    return object ? detail::destroy_object(detail::head_of(owner), object,
                                            &detail::object_resource<std::remove_cv_t<T>>::ops)
                   : 0;
 }
 
 // --- Groups (A10) ----------------------------------------------------------------------------------------
 
-template <managed_owner O>
-[[nodiscard]] void* open_group(O* owner, void* id, gfp_t gfp = GFP_KERNEL) noexcept
+template <managed_owner_ref R>
+[[nodiscard]] void* open_group(const R& owner, void* id, gfp_t gfp = GFP_KERNEL) noexcept
 {
-    return devres_open_group(&owner->devres, id, gfp);
+    return devres_open_group(detail::head_of(owner), id, gfp);
 }
-template <managed_owner O>
-void close_group(O* owner, void* id) noexcept
+template <managed_owner_ref R>
+void close_group(const R& owner, void* id) noexcept
 {
-    devres_close_group(&owner->devres, id);
+    devres_close_group(detail::head_of(owner), id);
 }
-template <managed_owner O>
-void remove_group(O* owner, void* id) noexcept
+template <managed_owner_ref R>
+void remove_group(const R& owner, void* id) noexcept
 {
-    devres_remove_group(&owner->devres, id);
+    devres_remove_group(detail::head_of(owner), id);
 }
-template <managed_owner O>
-int release_group(O* owner, void* id) noexcept
+template <managed_owner_ref R>
+int release_group(const R& owner, void* id) noexcept
 {
-    return devres_release_group(&owner->devres, id);
+    return devres_release_group(detail::head_of(owner), id);
 }
 
 } // namespace managed

@@ -14,9 +14,10 @@ namespace devres::detail {
 
 namespace {
 
-description describe_action(action_payload action) noexcept
+// `name` is the compiler's, of an action that is a template argument, else null.
+description describe_action(action_payload action, const char* name = nullptr) noexcept
 {
-    return {"action", nullptr, reinterpret_cast<const void*>(action.fn), sizeof(action_payload)};
+    return {"action", name, reinterpret_cast<const void*>(action.fn), sizeof(action_payload)};
 }
 
 constexpr allocation_request for_action;
@@ -31,7 +32,7 @@ int attach_action(devres_head* head, const resource_ops* ops, action_payload act
                         [action](void* payload) { ::new (payload) action_payload(action); })) [[unlikely]]
         return -ENOMEM;
     if (logging()) [[unlikely]]
-        log_event("ADD", head, describe_action(action));
+        log_event("ADD", head, describe_action(action, ops->name));
     return 0;
 }
 
@@ -51,13 +52,16 @@ bool is_action_added(devres_head* head, action_payload action) noexcept
 int remove_action(devres_head* head, action_payload action, bool warn_if_missing) noexcept
 {
     resource* res = nullptr;
+    const char* name = nullptr;
     scan_effort effort;
     unused_memory unused;
     {
         const guard held(head, "remove_action");
         res = find_by_key_locked(head, key_of(action), effort);
-        if (res)
+        if (res) {
+            name = res->ops->name;
             unused = unlink_and_free_locked(head, res);
+        }
     }
     if (unused) [[unlikely]]
         free_unused(upstream_of(head), unused);
@@ -69,7 +73,7 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
         return -ENOENT;
     }
     if (logging()) [[unlikely]]
-        log_event("REM", head, describe_action(action));
+        log_event("REM", head, describe_action(action, name));
     return 0;
 }
 

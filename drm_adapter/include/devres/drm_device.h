@@ -30,6 +30,7 @@
 #include <devres/device.h>
 #include <devres/devm.h>
 #include <devres/devres.h>
+#include <devres/dump.h>
 #include <devres/env/lock.h>
 
 namespace devres {
@@ -95,6 +96,8 @@ private:
                                     void (*free)(void* container)) noexcept;
     template <class Condition>
     friend int drm_wait_event(drm_device* drm, Condition condition);
+
+    devres_listed listed_{&devres};
 
     enum class unplug_state : unsigned char { no, running, done };
 

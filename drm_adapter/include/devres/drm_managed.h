@@ -38,6 +38,18 @@ template <drm_owner O, class A, class D>
     return managed::add_action_or_reset(drm, action, data);
 }
 
+// The action as a template argument: called directly at release, named by the compiler.
+template <auto Action, drm_owner O, class D>
+[[nodiscard]] int drmm_add_action(O* drm, D data) noexcept
+{
+    return managed::add_action<Action>(drm, data);
+}
+template <auto Action, drm_owner O, class D>
+[[nodiscard]] int drmm_add_action_or_reset(O* drm, D data) noexcept
+{
+    return managed::add_action_or_reset<Action>(drm, data);
+}
+
 template <detail::callable_without_arguments F>
 [[nodiscard]] int drmm_add_action(drm_device* drm, F&& f, devres_action* handle = nullptr)
 {
@@ -47,6 +59,20 @@ template <detail::callable_without_arguments F>
 [[nodiscard]] int drmm_add_action_or_reset(drm_device* drm, F&& f, devres_action* handle = nullptr)
 {
     return managed::add_action_or_reset(drm, std::forward<F>(f), handle);
+}
+
+// These do not compile; they say why.
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int drmm_add_action(drm_device* drm, const F& f) noexcept
+{
+    return managed::add_action(drm, f);
+}
+template <class F>
+    requires(!detail::callable_without_arguments<F>)
+int drmm_add_action_or_reset(drm_device* drm, const F& f) noexcept
+{
+    return managed::add_action_or_reset(drm, f);
 }
 
 template <drm_owner O, class A, class D>
@@ -132,6 +158,47 @@ drmm_kvasprintf(drm_device* drm, gfp_t gfp, const char* format, std::va_list arg
                                                                  const char* format, ...) noexcept;
 [[nodiscard]] [[gnu::format(printf, 2, 3)]] char* drmm_kasprintf(drm_device* drm, const char* format,
                                                                  ...) noexcept;
+
+[[nodiscard]] inline const char* drmm_kstrdup_const(drm_device* drm, const char* s,
+                                                    gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kstrdup_const(drm, s, gfp);
+}
+inline void drmm_kfree_const(drm_device* drm, const char* s) noexcept
+{
+    managed::kfree_const(drm, s);
+}
+
+// --- Memory by type --------------------------------------------------------------------------------------
+
+template <class T>
+[[nodiscard]] T* drmm_kzalloc(drm_device* drm, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kzalloc<T>(drm, gfp);
+}
+template <class T>
+[[nodiscard]] T* drmm_kcalloc(drm_device* drm, std::size_t n, gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kcalloc<T>(drm, n, gfp);
+}
+template <class T>
+[[nodiscard]] T* drmm_krealloc_array(drm_device* drm, std::type_identity_t<T>* p, std::size_t n,
+                                     gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::krealloc_array<T>(drm, p, n, gfp);
+}
+template <class T>
+[[nodiscard]] T* drmm_kmemdup(drm_device* drm, const std::type_identity_t<T>* src,
+                              gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kmemdup<T>(drm, src, gfp);
+}
+template <class T>
+[[nodiscard]] T* drmm_kmemdup_array(drm_device* drm, const std::type_identity_t<T>* src, std::size_t n,
+                                    gfp_t gfp = GFP_KERNEL) noexcept
+{
+    return managed::kmemdup_array<T>(drm, src, n, gfp);
+}
 
 // --- Objects and groups ----------------------------------------------------------------------------------
 

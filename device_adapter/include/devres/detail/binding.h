@@ -149,17 +149,6 @@ void free_leftovers(binding_leftover* kept) noexcept;
 struct device_core {
     static binding* binding_of(const bound_device& dev) noexcept { return dev.binding_; }
 
-    // The proof for an action that runs in the binding it was attached in.
-    class proof {
-    public:
-        explicit proof(devres_head* head) noexcept;
-        operator const bound_device&() const noexcept { return dev_; }
-        operator device*() const noexcept { return dev_; }
-
-    private:
-        bound_device dev_;
-    };
-
     // The section that bind, unbind and delete of one device exclude each other in (D6).
     class bind_section;
 
@@ -178,14 +167,6 @@ struct device_core {
     // The binding, with a reference or without; null if not bound.
     static binding* get_binding(device* dev) noexcept;
     static binding* peek_binding(device* dev) noexcept;
-};
-
-// Actions attached with a proof of binding may take one (V10).
-struct bound_owner {
-    template <class P>
-    static constexpr bool converts_to = std::is_same_v<P, const bound_device&> ||
-                                        std::is_same_v<P, device*> || std::is_same_v<P, const device*>;
-    static device_core::proof from(devres_head* head) noexcept { return device_core::proof(head); }
 };
 
 } // namespace devres::detail

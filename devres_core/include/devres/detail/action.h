@@ -12,6 +12,7 @@
 #include <concepts>
 #include <type_traits>
 
+#include <devres/detail/type_name.h>
 #include <devres/devres.h>
 
 namespace devres::detail {
@@ -61,6 +62,15 @@ template <class A>
 concept callable_without_arguments = std::invocable < std::decay_t<A>
 & > ;
 
+// For a call without data whose callable wants some.
+template <class F>
+struct callable_check {
+    static_assert(
+        callable_without_arguments<F>,
+        "devres: what is attached without data is called without arguments; let it capture what it needs, as "
+        "in [fd] { close(fd); }, or give the data, too, as in add_action(owner, function, data)");
+};
+
 // --- Owners ------------------------------------------------------------------------------------------
 
 // The plain adapter: the owner itself, as the type it was attached with (a subclass stays one).
@@ -75,6 +85,21 @@ struct owner_of {
     }
 };
 
+template <class R>
+struct adapter_of_ref;
+template <managed_owner O>
+struct adapter_of_ref<O*> {
+    using type = owner_of<O>;
+};
+template <managed_proof P>
+struct adapter_of_ref<P> {
+    using type = typename P::devres_actions;
+};
+
+// How actions attached through an R, which is a pointer to an owner or a proof, find their first parameter.
+template <managed_owner_ref R>
+using adapter_of = typename adapter_of_ref<R>::type;
+
 // --- The check and the thunk ---------------------------------------------------------------------------
 
 template <class Adapter, class A, class D>
@@ -84,7 +109,8 @@ struct checked_action {
 
     static_assert(
         signature::valid,
-        "devres: an action is a function (or a lambda without captures) that takes T*, or the owner and T*");
+        "devres: an action is a function (or a lambda without captures) that takes T*, or the owner and T*; "
+        "what captures, or is a member function, is attached without data, as in [fd] { close(fd); }");
 
     static constexpr bool data_fits = [] {
         if constexpr (signature::valid)
@@ -138,6 +164,30 @@ struct checked_action {
     }
 
     static constexpr resource_ops ops{resource_kind::action, &run, nullptr};
+};
+
+// An action that is known when the program is compiled: called directly, named by the compiler.
+template <class Adapter, auto Action, class D>
+struct static_action : checked_action<Adapter, std::remove_const_t<decltype(Action)>, D> {
+    using checked = checked_action<Adapter, std::remove_const_t<decltype(Action)>, D>;
+
+    static void run(devres_head* head, resource* res) noexcept
+    {
+        // SAFETY: only ops made here are paired with data stored by erase().
+        call_directly(head, static_cast<const action_payload*>(res->payload())->data);
+    }
+
+    static void call_directly([[maybe_unused]] devres_head* head, void* data) noexcept
+    {
+        // SAFETY: `data` was a data_type* when it was stored.
+        auto* typed = static_cast<typename checked::signature::data_type*>(data);
+        if constexpr (checked::signature::takes_owner)
+            Action(Adapter::from(head), typed);
+        else
+            Action(typed);
+    }
+
+    static constexpr resource_ops ops{resource_kind::action, &run, value_name<Action>};
 };
 
 } // namespace devres::detail

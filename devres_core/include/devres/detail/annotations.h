@@ -3,6 +3,8 @@
 // Clang's thread-safety annotations; nothing on other compilers.
 #pragma once
 
+#include <devres/detail/language.h>
+
 #if defined(__clang__)
 #define DEVRES_TSA(x) __attribute__((x))
 #else

@@ -28,6 +28,8 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noe
 bool free_memory(devres_head* head, const void* p, const char* function = "kfree") noexcept;
 void* duplicate_memory(devres_head* head, const void* src, std::size_t size, gfp_t gfp) noexcept;
 char* duplicate_string(devres_head* head, const char* s, std::size_t max, gfp_t gfp) noexcept;
+// True if `s` lies in read-only data of the program itself. Null: false.
+bool is_permanent(const char* s) noexcept;
 [[gnu::format(printf, 3, 0)]] char* format_string(devres_head* head, gfp_t gfp, const char* format,
                                                   std::va_list args) noexcept;
 

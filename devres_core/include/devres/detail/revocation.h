@@ -43,6 +43,8 @@
 // finds the old one cleared finds the guard in the new one.
 #pragma once
 
+#include <devres/detail/language.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>

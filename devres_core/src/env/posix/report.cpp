@@ -8,12 +8,14 @@
 #include <cstdlib>
 #include <cstring>
 
-#include <cxxabi.h>
-#include <dlfcn.h>
+#include <sys/syscall.h>
+#include <time.h> // NOLINT(modernize-deprecated-headers): clock_gettime
+#include <unistd.h>
 
 #include <devres/devres.h>
 
 #include "env/env.h"
+#include "env/posix/symbol.h"
 
 namespace devres {
 namespace detail {
@@ -46,23 +48,12 @@ public:
             used_ = std::min(used_ + static_cast<std::size_t>(n), sizeof(text_) - 1);
     }
 
-    // A function by its symbol, or by its place in its file, which addr2line understands.
+    // A function by its name, or by its place in its file.
     void add_symbol(const void* code) noexcept
     {
-        Dl_info info{};
-        if (!code || ::dladdr(code, &info) == 0) {
-            add("%p", code);
-        } else if (info.dli_sname && info.dli_saddr == code) {
-            int status = 0;
-            char* readable = abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status);
-            add("%s", readable ? readable : info.dli_sname);
-            std::free(readable);
-        } else {
-            const char* file = std::strrchr(info.dli_fname, '/');
-            add("%s+0x%zx", file ? file + 1 : info.dli_fname,
-                static_cast<std::size_t>(static_cast<const char*>(code) -
-                                         static_cast<const char*>(info.dli_fbase)));
-        }
+        char name[256];
+        symbol_of(code, name, sizeof name);
+        add("%s", name);
     }
 
     void add_owner(devres_head* head) noexcept
@@ -102,10 +93,14 @@ void report(const line& message) noexcept
         std::abort();
 }
 
+// Time and thread first, so that a trace of several threads can be put in order (tools/trace_to_chrome.py).
 void print_event(const char* op, devres_head* head, const char* kind, const char* name, std::size_t size)
 {
-    std::fprintf(stderr, "devres: %s \"%s\": %s %s (%zu bytes)\n", kind, devres_owner_name(head), op, name,
-                 size);
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC, &now);
+    std::fprintf(stderr, "devres: %lld.%06ld [%ld] %s \"%s\": %s %s (%zu bytes)\n",
+                 static_cast<long long>(now.tv_sec), now.tv_nsec / 1000, ::syscall(SYS_gettid), kind,
+                 devres_owner_name(head), op, name, size);
 }
 
 } // namespace

@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+//
+// What owners have, as text for people or as JSON for programs.
+//
+// Nothing is kept for this: a dump walks the list under the head's lock, and gets names and writes
+// afterwards. So it may be called at any time in a running process, for instance by a thread that reads
+// SIGUSR1 from a signalfd; not in a signal handler.
+//
+// Thread safety: any thread, as long as the heads live; the owners of devres_dump_all() see to that.
+#pragma once
+
+#include <cstddef>
+
+#include <devres/owner.h>
+
+namespace devres {
+
+namespace detail {
+struct listed_owners;
+}
+
+// Gets the text piece by piece; `context` is the caller's.
+using devres_sink = void (*)(void* context, const char* text, std::size_t bytes);
+
+enum class devres_format { text, json };
+
+// Writes one owner: its resources from the newest to the oldest, each with kind, name, size and how many
+// groups it is in, then the totals. JSON is one object on one line.
+// Locking:  takes the head's lock for the walk; `sink` is called without it, and may call back.
+// Cost:     O(resources); allocates 48 bytes for each. Without memory it writes totals alone.
+void devres_dump(devres_head* head, devres_sink sink, void* context,
+                 devres_format = devres_format::text) noexcept;
+
+// Writes it to a file descriptor, 2 for stderr.
+void devres_dump(devres_head* head, int fd, devres_format = devres_format::text) noexcept;
+
+template <managed_owner_ref R>
+void devres_dump(const R& owner, devres_sink sink, void* context,
+                 devres_format format = devres_format::text) noexcept
+{
+    devres_dump(detail::head_of(owner), sink, context, format);
+}
+template <managed_owner_ref R>
+void devres_dump(const R& owner, int fd, devres_format format = devres_format::text) noexcept
+{
+    devres_dump(detail::head_of(owner), fd, format);
+}
+
+// Every listed owner of the process, oldest first: each device, each drm_device, and what else has a
+// devres_listed. JSON is one array.
+// Locking:  none of these owners is destroyed meanwhile, so `sink` must neither make nor destroy one.
+void devres_dump_all(devres_sink sink, void* context, devres_format = devres_format::text) noexcept;
+void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
+
+// Lists an owner for devres_dump_all(). A class of your own has one as a member behind its head, and ends it
+// first thing in its destructor if the owner's name is gone afterwards.
+class devres_listed {
+public:
+    explicit devres_listed(devres_head* head) noexcept;
+    ~devres_listed() { end(); }
+    devres_listed(const devres_listed&) = delete;
+    devres_listed& operator=(const devres_listed&) = delete;
+
+    // Waits for a dump under way. Twice is harmless.
+    void end() noexcept;
+
+private:
+    friend struct detail::listed_owners;
+
+    devres_head* head_; // null: ended
+    devres_listed* older_ = nullptr;
+    devres_listed* newer_ = nullptr;
+};
+
+} // namespace devres

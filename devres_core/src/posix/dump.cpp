@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: MIT
+//
+// Dumps: a list is described under its lock, into memory that was allocated before; text is made afterwards.
+
+#include <devres/dump.h>
+
+#include <cerrno>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <unistd.h>
+
+#include <devres/devres.h>
+#include <devres/env/lock.h>
+
+#include "env/env.h"
+#include "env/posix/symbol.h"
+#include "list/listing.h"
+
+namespace devres {
+namespace detail {
+
+namespace {
+
+class output {
+public:
+    output(devres_sink sink, void* context) noexcept : sink_(sink), context_(context) {}
+
+    [[gnu::format(printf, 2, 3)]] void add(const char* format, ...) noexcept
+    {
+        char text[400];
+        std::va_list args;
+        va_start(args, format);
+        const int length = std::vsnprintf(text, sizeof text, format, args);
+        va_end(args);
+        if (length > 0)
+            put(text, static_cast<std::size_t>(length) < sizeof text ? static_cast<std::size_t>(length)
+                                                                     : sizeof text - 1);
+    }
+
+    // A string as JSON has it.
+    void add_quoted(const char* s) noexcept
+    {
+        put("\"", 1);
+        for (; *s; ++s) {
+            const auto c = static_cast<unsigned char>(*s);
+            if (c == '"' || c == '\\')
+                add("\\%c", c);
+            else if (c < 0x20)
+                add("\\u%04x", c);
+            else
+                put(s, 1);
+        }
+        put("\"", 1);
+    }
+
+    void put(const char* text, std::size_t bytes) noexcept { sink_(context_, text, bytes); }
+
+private:
+    devres_sink sink_;
+    void* context_;
+};
+
+const char* name_of(const description& what, char* text, std::size_t bytes) noexcept
+{
+    if (what.name)
+        return std::strcmp(what.name, what.kind) == 0 ? "" : what.name;
+    if (!what.code)
+        return "";
+    symbol_of(what.code, text, bytes);
+    return text;
+}
+
+// A list's description at one moment.
+class snapshot {
+public:
+    explicit snapshot(devres_head* head) noexcept
+    {
+        // What is attached between the two walks is left out, but counted.
+        capacity_ = describe_all(head, nullptr, 0) + 16;
+        // NOLINTNEXTLINE(bugprone-sizeof-expression)
+        items_ = static_cast<listed_resource*>(std::malloc(capacity_ * sizeof(listed_resource)));
+        if (!items_)
+            capacity_ = 0;
+        listed_ = describe_all(head, items_, capacity_);
+        for (std::size_t i = 0; i < shown(); ++i) {
+            if (items_[i].is_marker)
+                continue;
+            ++resources_;
+            bytes_ += items_[i].what.size;
+        }
+    }
+    ~snapshot() { std::free(items_); }
+    snapshot(const snapshot&) = delete;
+    snapshot& operator=(const snapshot&) = delete;
+
+    std::size_t shown() const noexcept { return listed_ < capacity_ ? listed_ : capacity_; }
+    std::size_t not_shown() const noexcept { return listed_ - shown(); }
+    std::size_t resources() const noexcept { return resources_; }
+    std::size_t bytes() const noexcept { return bytes_; }
+    const listed_resource& newest(std::size_t i) const noexcept { return items_[shown() - 1 - i]; }
+
+private:
+    listed_resource* items_ = nullptr;
+    std::size_t capacity_ = 0;
+    std::size_t listed_ = 0;
+    std::size_t resources_ = 0;
+    std::size_t bytes_ = 0;
+};
+
+void write_text(devres_head* head, const snapshot& all, output& out) noexcept
+{
+    out.add("%s \"%s\": %zu resource%s, %zu byte%s\n", devres_owner_kind(head), devres_owner_name(head),
+            all.resources(), all.resources() == 1 ? "" : "s", all.bytes(), all.bytes() == 1 ? "" : "s");
+    for (std::size_t i = 0; i < all.shown(); ++i) {
+        const listed_resource& one = all.newest(i);
+        if (one.is_marker)
+            continue;
+        char symbol[256];
+        const char* name = name_of(one.what, symbol, sizeof symbol);
+        out.add("%*s%s%s%s, %zu byte%s\n", static_cast<int>(2 + 2 * one.depth), "", one.what.kind,
+                *name ? " " : "", name, one.what.size, one.what.size == 1 ? "" : "s");
+    }
+    if (all.not_shown())
+        out.add("  and %zu more\n", all.not_shown());
+}
+
+void write_json(devres_head* head, const snapshot& all, output& out) noexcept
+{
+    out.add("{\"kind\":");
+    out.add_quoted(devres_owner_kind(head));
+    out.add(",\"name\":");
+    out.add_quoted(devres_owner_name(head));
+    out.add(",\"resources\":%zu,\"bytes\":%zu,\"not_shown\":%zu,\"newest_first\":[", all.resources(),
+            all.bytes(), all.not_shown());
+    const char* separator = "";
+    for (std::size_t i = 0; i < all.shown(); ++i) {
+        const listed_resource& one = all.newest(i);
+        if (one.is_marker)
+            continue;
+        char symbol[256];
+        out.add("%s{\"kind\":\"%s\",\"name\":", separator, one.what.kind);
+        out.add_quoted(name_of(one.what, symbol, sizeof symbol));
+        out.add(",\"bytes\":%zu,\"groups\":%u}", one.what.size, one.depth);
+        separator = ",";
+    }
+    out.add("]}");
+}
+
+void dump(devres_head* head, output& out, devres_format format) noexcept
+{
+    const snapshot all(head);
+    if (format == devres_format::json)
+        write_json(head, all, out);
+    else
+        write_text(head, all, out);
+}
+
+void write_to_fd(void* context, const char* text, std::size_t bytes) noexcept
+{
+    const int fd = *static_cast<const int*>(context); // SAFETY: what the callers below give
+    while (bytes > 0) {
+        const ssize_t written = ::write(fd, text, bytes);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return;
+        text += written;
+        bytes -= static_cast<std::size_t>(written);
+    }
+}
+
+} // namespace
+
+// The listed owners: a list of the devres_listed themselves.
+struct listed_owners {
+    static void add(devres_listed* one) noexcept
+    {
+        const scoped_lock held(lock_);
+        one->older_ = newest_;
+        if (newest_)
+            newest_->newer_ = one;
+        else
+            oldest_ = one;
+        newest_ = one;
+    }
+    static void remove(devres_listed* one) noexcept
+    {
+        const scoped_lock held(lock_);
+        (one->older_ ? one->older_->newer_ : oldest_) = one->newer_;
+        (one->newer_ ? one->newer_->older_ : newest_) = one->older_;
+        one->head_ = nullptr;
+    }
+    static void dump_all(output& out, devres_format format) noexcept
+    {
+        const bool json = format == devres_format::json;
+        const char* separator = "";
+        if (json)
+            out.add("[");
+        const scoped_lock held(lock_);
+        for (devres_listed* one = oldest_; one; one = one->newer_) {
+            out.add("%s", separator);
+            dump(one->head_, out, format);
+            separator = json ? ",\n" : "";
+        }
+        if (json)
+            out.add("]\n");
+    }
+
+private:
+    static constinit lock lock_;
+    static constinit devres_listed* oldest_;
+    static constinit devres_listed* newest_;
+};
+
+constinit lock listed_owners::lock_;
+constinit devres_listed* listed_owners::oldest_ = nullptr;
+constinit devres_listed* listed_owners::newest_ = nullptr;
+
+} // namespace detail
+
+devres_listed::devres_listed(devres_head* head) noexcept : head_(head)
+{
+    detail::listed_owners::add(this);
+}
+
+void devres_listed::end() noexcept
+{
+    if (head_)
+        detail::listed_owners::remove(this);
+}
+
+void devres_dump(devres_head* head, devres_sink sink, void* context, devres_format format) noexcept
+{
+    detail::output out(sink, context);
+    detail::dump(head, out, format);
+    if (format == devres_format::json)
+        out.add("\n");
+}
+
+void devres_dump(devres_head* head, int fd, devres_format format) noexcept
+{
+    devres_dump(head, &detail::write_to_fd, &fd, format);
+}
+
+void devres_dump_all(devres_sink sink, void* context, devres_format format) noexcept
+{
+    detail::output out(sink, context);
+    detail::listed_owners::dump_all(out, format);
+}
+
+void devres_dump_all(int fd, devres_format format) noexcept
+{
+    devres_dump_all(&detail::write_to_fd, &fd, format);
+}
+
+} // namespace devres

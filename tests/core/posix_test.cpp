@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: MIT
+//
+// What <devres/posix.h> takes from the system goes back with its owner, newest first, and at once on failure.
+#include "core/core_test.h"
+
+#include <atomic>
+#include <memory>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/mman.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <devres/posix.h>
+
+using namespace devres;
+using namespace devres::test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+namespace {
+
+using DevresPosixTest = core_fixture;
+
+bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) >= 0;
+}
+
+bool closes_on_exec(int fd)
+{
+    return (fcntl(fd, F_GETFD) & FD_CLOEXEC) != 0;
+}
+
+// A file descriptor is closed with its owner, or by its handle, once.
+TEST_F(DevresPosixTest, AFileDescriptorIsClosed)
+{
+    const int kept = managed::adopt_fd(&owner, eventfd(0, 0));
+    devres_action handle;
+    const int closed = managed::adopt_fd(&owner, eventfd(0, 0), &handle);
+    ASSERT_GE(kept, 0);
+    ASSERT_GE(closed, 0);
+    EXPECT_EQ(0, handle.run());
+    EXPECT_FALSE(is_open(closed));
+    EXPECT_TRUE(is_open(kept));
+    EXPECT_EQ(1, devres_drain(&owner));
+    EXPECT_FALSE(is_open(kept));
+}
+
+// The error of the call that made it; without memory it is closed at once.
+TEST_F(DevresPosixTest, AFailedOpenIsItsErrno)
+{
+    EXPECT_EQ(-ENOENT, managed::adopt_fd(&owner, open("/nowhere/at/all", O_RDONLY)));
+    EXPECT_EQ(0u, listed());
+    upstream.fail_from(0);
+    const int fd = eventfd(0, 0);
+    EXPECT_EQ(-ENOMEM, managed::adopt_fd(&owner, fd));
+    EXPECT_FALSE(is_open(fd));
+    upstream.fail_no_more();
+}
+
+// Those that are made here close on exec.
+TEST_F(DevresPosixTest, MadeFileDescriptorsCloseOnExec)
+{
+    const int event = managed::eventfd(&owner, 3);
+    itimerspec soon{};
+    soon.it_value.tv_nsec = 1;
+    const int timer = managed::timerfd(&owner, CLOCK_MONOTONIC, &soon);
+    const int epoll = managed::epoll(&owner);
+    for (const int fd : {event, timer, epoll}) {
+        ASSERT_GE(fd, 0);
+        EXPECT_TRUE(closes_on_exec(fd));
+    }
+    std::uint64_t count = 0;
+    EXPECT_EQ(8, read(event, &count, sizeof count));
+    EXPECT_EQ(3u, count);
+    EXPECT_EQ(8, read(timer, &count, sizeof count));
+    EXPECT_GE(count, 1u);
+    EXPECT_EQ(-EINVAL, managed::timerfd(&owner, -7));
+    itimerspec wrong{};
+    wrong.it_value.tv_nsec = -1;
+    EXPECT_EQ(-EINVAL, managed::timerfd(&owner, CLOCK_MONOTONIC, &wrong));
+    EXPECT_EQ(3, devres_drain(&owner));
+    EXPECT_FALSE(is_open(event) || is_open(timer) || is_open(epoll));
+}
+
+// A signal is read instead of delivered.
+TEST_F(DevresPosixTest, ASignalfdReadsWhatItBlocks)
+{
+    sigset_t usr2;
+    sigemptyset(&usr2);
+    sigaddset(&usr2, SIGUSR2);
+    sigset_t before;
+    pthread_sigmask(SIG_BLOCK, nullptr, &before);
+    const int fd = managed::signalfd(&owner, &usr2);
+    ASSERT_GE(fd, 0);
+    pthread_kill(pthread_self(), SIGUSR2);
+    char record[128];
+    EXPECT_EQ(128, read(fd, record, sizeof record));
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
+
+// epoll forgets the file descriptor at release, while it is still open.
+TEST_F(DevresPosixTest, AWatchEndsAtRelease)
+{
+    const int epoll = managed::epoll(&owner);
+    const int event = managed::eventfd(&owner, 1);
+    int tag = 0;
+    devres_action watch;
+    ASSERT_EQ(0, managed::epoll_add(&owner, epoll, event, EPOLLIN, &tag, &watch));
+    epoll_event ready{};
+    ASSERT_EQ(1, epoll_wait(epoll, &ready, 1, 0));
+    EXPECT_EQ(&tag, ready.data.ptr);
+    EXPECT_EQ(0, watch.run());
+    EXPECT_EQ(0, epoll_wait(epoll, &ready, 1, 0));
+    EXPECT_EQ(-EBADF, managed::epoll_add(&owner, epoll, -1, EPOLLIN, nullptr));
+    EXPECT_EQ(2u, listed());
+}
+
+// A mapping is there until release.
+TEST_F(DevresPosixTest, AMappingIsUnmapped)
+{
+    void* memory = nullptr;
+    devres_action handle;
+    const std::size_t page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+    ASSERT_EQ(0, managed::map(&owner, &memory, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+                              0, &handle));
+    *static_cast<char*>(memory) = 'x';
+    unsigned char resident = 0;
+    EXPECT_EQ(0, mincore(memory, page, &resident));
+    EXPECT_EQ(0, handle.run());
+    EXPECT_EQ(-1, mincore(memory, page, &resident));
+    EXPECT_EQ(-EINVAL, managed::map(&owner, &memory, 0, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1));
+    EXPECT_EQ(-EBADF, managed::map(&owner, &memory, page, PROT_READ, MAP_PRIVATE, -1));
+}
+
+// A module is opened and closed; what cannot be opened is an error, and dlerror() has the text.
+TEST_F(DevresPosixTest, AModuleIsOpened)
+{
+    void* module = nullptr;
+    EXPECT_EQ(-ELIBACC, managed::module(&owner, &module, "no-such-module.so", RTLD_NOW));
+    EXPECT_THAT(dlerror(), HasSubstr("no-such-module.so"));
+    EXPECT_EQ(nullptr, module);
+    ASSERT_EQ(0, managed::module(&owner, &module, nullptr, RTLD_NOW)); // the program itself
+    EXPECT_TRUE(module);
+    EXPECT_EQ(1, devres_drain(&owner));
+}
+
+struct tells_its_end {
+    event_log* log;
+    ~tells_its_end() { log->add("destroyed"); }
+};
+
+// An object that owns something is moved in; without memory the caller keeps it.
+TEST_F(DevresPosixTest, AdoptsAUniquePtr)
+{
+    auto one = std::make_unique<tells_its_end>(&log);
+    upstream.fail_from(0);
+    EXPECT_EQ(-ENOMEM, managed::adopt(&owner, std::move(one)));
+    EXPECT_TRUE(one);
+    upstream.fail_no_more();
+    ASSERT_EQ(0, managed::adopt(&owner, std::move(one)));
+    EXPECT_FALSE(one);
+    EXPECT_EQ(1, devres_drain(&owner));
+    EXPECT_THAT(log.take(), ElementsAre("destroyed"));
+}
+
+// --- Threads -----------------------------------------------------------------------------------------------
+
+// A thread in a blocking read is woken, returns, and is joined before its body is destroyed.
+TEST_F(DevresPosixTest, AThreadIsStoppedInABlockingRead)
+{
+    const int silent = managed::eventfd(&owner); // nothing ever comes
+    ASSERT_GE(silent, 0);
+    auto body = [this, silent, end = std::make_unique<tells_its_end>(&log)](const devres_stop& stop) {
+        std::uint64_t value = 0;
+        log.add("started");
+        const ssize_t got = stop.read(silent, &value, sizeof value);
+        log.add(got == -ECANCELED && stop.requested() ? "woken" : "not woken");
+    };
+    ASSERT_EQ(0, managed::thread(&owner, std::move(body), "listener"));
+    EXPECT_EQ(3, devres_drain(&owner));
+    EXPECT_THAT(log.take(), ElementsAre("started", "woken", "destroyed"));
+}
+
+// It reads what there is until it is asked to stop, and has its name.
+TEST_F(DevresPosixTest, AThreadReadsUntilItIsStopped)
+{
+    int ends[2];
+    ASSERT_EQ(0, pipe2(ends, O_CLOEXEC));
+    ASSERT_EQ(ends[0], managed::adopt_fd(&owner, ends[0]));
+    ASSERT_EQ(ends[1], managed::adopt_fd(&owner, ends[1]));
+    const int heard = managed::eventfd(&owner);
+    devres_thread* thread = nullptr;
+    ASSERT_EQ(0, managed::thread(
+                     &owner,
+                     [&](const devres_stop& stop) {
+                         char letter = 0;
+                         while (stop.read(ends[0], &letter, 1) == 1) {
+                             log.add(std::string(1, letter));
+                             eventfd_write(heard, 1);
+                         }
+                     },
+                     nullptr, &thread));
+    for (const char letter : {'a', 'b'}) {
+        ASSERT_EQ(1, write(ends[1], &letter, 1));
+        std::uint64_t count = 0;
+        ASSERT_EQ(8, read(heard, &count, sizeof count));
+    }
+    EXPECT_EQ(0, managed::stop_thread(&owner, thread));
+    EXPECT_THAT(log.take(), ElementsAre("a", "b"));
+    EXPECT_EQ(4u, listed()) << "the body goes with the owner";
+}
+
+// Waiting has a limit if it is asked for one.
+TEST_F(DevresPosixTest, WaitingTimesOut)
+{
+    const int silent = managed::eventfd(&owner);
+    std::atomic<int> result{0};
+    devres_thread* thread = nullptr;
+    const int done = managed::eventfd(&owner);
+    ASSERT_EQ(0, managed::thread(
+                     &owner,
+                     [&](const devres_stop& stop) {
+                         result = stop.wait_readable(silent, 0);
+                         eventfd_write(done, 1);
+                     },
+                     "waits", &thread));
+    std::uint64_t count = 0;
+    ASSERT_EQ(8, read(done, &count, sizeof count));
+    EXPECT_EQ(-ETIMEDOUT, result);
+    EXPECT_EQ(0, managed::stop_thread(&owner, thread));
+    EXPECT_EQ(-ENOENT, managed::stop_thread(&owner, thread));
+    EXPECT_EQ(1u, warnings.take().size());
+}
+
+// Without memory the body is never called and nothing stays.
+TEST_F(DevresPosixTest, WithoutMemoryNoThreadStarts)
+{
+    upstream.fail_from(0);
+    EXPECT_EQ(-ENOMEM, managed::thread(&owner, [this](const devres_stop&) { log.add("called"); }));
+    upstream.fail_no_more();
+    EXPECT_EQ(0u, listed());
+    EXPECT_THAT(log.take(), ::testing::IsEmpty());
+}
+
+} // namespace
