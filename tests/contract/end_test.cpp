@@ -52,11 +52,12 @@ TYPED_TEST(EndContract, ReleasesWhatCallbacksAddAtTheEnd)
 // C12, C14: a callback drains its own head, which lets go of its memory, and adds more. Found by fuzzing.
 TYPED_TEST(EndContract, CallbackDrainsItsOwnHeadAndAddsMore)
 {
-    const auto drain_and_add = [this] {
+    step* late = this->make("late");
+    const auto drain_and_add = [this, owner = this->owner, late] {
         this->log.add("drainer");
-        devres_drain(&this->owner->devres);
-        EXPECT_TRUE(TypeParam::kmalloc(this->owner, 40));
-        this->add("late");
+        devres_drain(&owner->devres);
+        EXPECT_TRUE(TypeParam::kmalloc(owner, 40));
+        EXPECT_EQ(0, TypeParam::add_action(owner, &record, late));
     };
     this->add("1");
     ASSERT_EQ(0, TypeParam::add_action(this->owner, drain_and_add));

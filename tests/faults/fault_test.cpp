@@ -284,6 +284,13 @@ void add_family(std::vector<call>& all, O* (*owner)(world&))
                    [=](world& w) { return from_pointer(F::kmemdup_array(owner(w), text.data(), 30, 100)); }});
     all.push_back({"kstrdup devm_kstrdup drmm_kstrdup", may_fail, nothing,
                    [=](world& w) { return from_pointer(F::kstrdup(owner(w), text.c_str())); }});
+    all.push_back(
+        {"kstrdup_const devm_kstrdup_const drmm_kstrdup_const kfree_const devm_kfree_const drmm_kfree_const",
+         may_fail, nothing, [=](world& w) {
+             const char* s = managed::kstrdup_const(owner(w), text.c_str());
+             managed::kfree_const(owner(w), s);
+             return from_pointer(s);
+         }});
     all.push_back({"kstrndup devm_kstrndup drmm_kstrndup", may_fail, nothing,
                    [=](world& w) { return from_pointer(F::kstrndup(owner(w), text.c_str(), 2000)); }});
     all.push_back({"kasprintf kvasprintf devm_kasprintf devm_kvasprintf drmm_kasprintf drmm_kvasprintf",

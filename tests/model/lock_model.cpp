@@ -187,7 +187,6 @@ void check(const char* form_name)
 
     run<drainers<Form, none, 2>>("parking: two wait for one change", expect::holds, schedules);
     run<drainers<Form, none, 3>>("parking: three wait for one change", expect::holds, schedules);
-    run<drainers<Form, none, 3, 1>>("  only one of three is woken", expect::fails, schedules);
     run<drainers<Form, no_announcement, 2>>("  none of two has announced itself", expect::fails, schedules);
     run<drainers<Form, no_wake, 2>>("  nobody is woken", expect::fails, schedules);
     run<drainers<Form, no_barrier, 2>>("  two sleep without the barrier", expect::fails, schedules);
