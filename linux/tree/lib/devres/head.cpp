@@ -17,6 +17,11 @@
 #include "env/env.h"
 #include "list/pass.h"
 #include "list/two_step.h"
+#if defined(DEVRES_MEMORY)
+#include <devres/detail/attach.h>
+
+#include "memory/attach.h"
+#endif
 
 namespace {
 
@@ -42,10 +47,27 @@ allocation_request request(unsigned gfp, int nid, unsigned long caller) noexcept
     return {gfp, nid, reinterpret_cast<const void*>(caller)};
 }
 
-void tell(const char* op, core_head* head, const resource* res) noexcept
+void tell(const char* op, core_head* head, const description& what) noexcept
 {
     if (logging())
-        log_event(op, head, describe(res));
+        log_event(op, head, what);
+}
+
+// A resource as devres_alloc makes it, with the kernel's request for memory.
+resource* allocate(const resource_ops* ops, devres_fn release, unsigned long size, const char* name,
+                   const allocation_request& request) noexcept
+{
+    constexpr unsigned long front = sizeof(raw_prefix) + sizeof(resource);
+    unsigned long bytes = 0;
+    if (__builtin_add_overflow(front, size, &bytes))
+        return nullptr;
+    void* memory = env_allocate(nullptr, bytes, alignof(raw_prefix), request);
+    if (!memory)
+        return nullptr;
+    auto* prefix = ::new (memory) raw_prefix{as<dr_release_t>(release), name, no_owner, size};
+    auto* res = ::new (static_cast<void*>(prefix + 1)) resource{{nullptr, nullptr}, ops, 0, 0};
+    resource_state::make(life_state::idle, storage_kind::heap).store(res);
+    return res;
 }
 
 #if defined(DEVRES_COUNTS)
@@ -100,8 +122,7 @@ void devres_head_counts(devres_counts* counts)
 void* devres_head_alloc(devres_fn release, unsigned long size, unsigned gfp, int nid, const char* name,
                         unsigned long caller)
 {
-    resource* res = allocate_resource(&raw_ops, as<dr_release_t>(release), size, name,
-                                      request(gfp | devres::__GFP_ZERO, nid, caller));
+    resource* res = allocate(&raw_ops, release, size, name, request(gfp | devres::__GFP_ZERO, nid, caller));
     return res ? res->payload() : nullptr;
 }
 
@@ -180,9 +201,7 @@ int devres_head_release_group(devres_head* head, void* id)
     return devres::devres_release_group(cpp(head), id);
 }
 
-#if !defined(DEVRES_MEMORY)
-
-// --- Actions and memory, a kmalloc each --------------------------------------------------------------------
+// --- Actions and memory ------------------------------------------------------------------------------------
 
 namespace {
 
@@ -196,6 +215,68 @@ void run_action(core_head* head, resource* res)
     const action_payload action = action_of(res);
     upstream_of(head)->action(c_head(head), action.fn, action.data);
 }
+
+} // namespace
+
+#if defined(DEVRES_MEMORY)
+
+// In the head's memory. Actions have no name there but that of their function.
+
+namespace {
+
+constexpr resource_ops action_ops{resource_kind::action, &run_action, nullptr};
+
+} // namespace
+
+int devres_head_add_action(devres_head* head, devres_fn action, void* data, unsigned gfp, int nid,
+                           const char* name, unsigned long caller)
+{
+    constexpr unsigned size_class = class_for_payload(sizeof(action_payload));
+    const slot_request what{&action_ops, size_class, sizeof(action_payload), 0};
+    const action_payload payload{action, data};
+    core_head* h = cpp(head);
+    if (!attach_in_slot(h, what, "add_action", request(gfp, nid, caller),
+                        [payload](void* place) { ::new (place) action_payload(payload); }))
+        return -ENOMEM;
+    tell("ADD", h, {"action", name, nullptr, sizeof(action_payload)});
+    return 0;
+}
+
+int devres_head_remove_action(devres_head* head, devres_fn action, void* data)
+{
+    return remove_action(cpp(head), {action, data}, false);
+}
+
+int devres_head_release_action(devres_head* head, devres_fn action, void* data)
+{
+    return release_action(cpp(head), {action, data});
+}
+
+bool devres_head_is_action_added(devres_head* head, devres_fn action, void* data)
+{
+    return is_action_added(cpp(head), {action, data});
+}
+
+void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, int, unsigned long)
+{
+    return attach_memory(cpp(head), size, gfp);
+}
+
+void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsigned gfp, int, unsigned long)
+{
+    return resize_memory(cpp(head), p, size, gfp);
+}
+
+int devres_head_kfree(devres_head* head, const void* p)
+{
+    return free_memory(cpp(head), p) ? 0 : -ENOENT;
+}
+
+#else
+
+// A kmalloc each, which needs nothing but the list. They are raw resources with operations of their own.
+
+namespace {
 
 constexpr resource_ops action_ops{resource_kind::raw, &run_action, nullptr};
 constexpr resource_ops memory_ops{resource_kind::raw, nullptr, nullptr};
@@ -240,7 +321,7 @@ int remove(devres_head* c, Is is) noexcept
     }
     if (!res)
         return -ENOENT;
-    tell("REM", head, res);
+    tell("REM", head, describe(res));
     free_resource(res);
     return 0;
 }
@@ -250,8 +331,8 @@ int remove(devres_head* c, Is is) noexcept
 int devres_head_add_action(devres_head* head, devres_fn action, void* data, unsigned gfp, int nid,
                            const char* name, unsigned long caller)
 {
-    resource* res = allocate_resource(&action_ops, as<dr_release_t>(action), sizeof(action_payload), name,
-                                      request(gfp, nid, caller));
+    resource* res =
+        allocate(&action_ops, action, sizeof(action_payload), name, request(gfp, nid, caller));
     if (!res)
         return -ENOMEM;
     ::new (res->payload()) action_payload{action, data};
@@ -288,7 +369,7 @@ bool devres_head_is_action_added(devres_head* head, devres_fn action, void* data
 
 void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, int nid, unsigned long caller)
 {
-    resource* res = allocate_resource(&memory_ops, nullptr, size, "kmalloc", request(gfp, nid, caller));
+    resource* res = allocate(&memory_ops, nullptr, size, "kmalloc", request(gfp, nid, caller));
     if (!res)
         return nullptr;
     attach(cpp(head), res);
@@ -301,7 +382,7 @@ void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsig
                            unsigned long caller)
 {
     core_head* h = cpp(head);
-    resource* fresh = allocate_resource(&memory_ops, nullptr, size, "krealloc", request(gfp, nid, caller));
+    resource* fresh = allocate(&memory_ops, nullptr, size, "krealloc", request(gfp, nid, caller));
     if (!fresh)
         return nullptr;
     resource* old = nullptr;

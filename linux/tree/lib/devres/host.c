@@ -30,6 +30,9 @@ void *devres_host_alloc(unsigned long bytes, unsigned int gfp, int nid, unsigned
 	/* C++ has it written down (devres/gfp.h). */
 	BUILD_BUG_ON((__force unsigned int)__GFP_ZERO != 1u << 8);
 
+	/* The default of the core's own requests, for its index: without that it does its work, too. */
+	if (gfp == 1)
+		gfp = (__force unsigned int)(GFP_NOWAIT | __GFP_NOWARN);
 	return kmalloc_node_track_caller_noprof(bytes, (__force gfp_t)gfp, nid, caller);
 }
 

@@ -7,6 +7,7 @@
 // constructor here must leave it alone.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 
 #include <devres/detail/annotations.h>
@@ -41,6 +42,35 @@ public:
 private:
     alignas(SPINLOCK_SIZE % 8 == 0 && SPINLOCK_SIZE != 0 ? 8 : 4) unsigned char spinlock_[SPINLOCK_SIZE];
     std::uint32_t irq_flags_; // on the architectures that this was built for they fit
+};
+
+// For what a handle shares with the list. There are no handles in the kernel, so this is never contended.
+class DEVRES_CAPABILITY lock {
+public:
+    lock() noexcept = default;
+    lock(const lock&) = delete;
+    lock& operator=(const lock&) = delete;
+
+    void acquire() noexcept DEVRES_ACQUIRE()
+    {
+        while (held_.exchange(true, std::memory_order_acquire)) {
+        }
+    }
+    void release() noexcept DEVRES_RELEASE() { held_.store(false, std::memory_order_release); }
+
+private:
+    std::atomic<bool> held_{false};
+};
+
+class DEVRES_SCOPED_CAPABILITY [[nodiscard]] scoped_lock {
+public:
+    explicit scoped_lock(lock& l) noexcept DEVRES_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
+    ~scoped_lock() DEVRES_RELEASE() { lock_.release(); }
+    scoped_lock(const scoped_lock&) = delete;
+    scoped_lock& operator=(const scoped_lock&) = delete;
+
+private:
+    lock& lock_;
 };
 
 } // namespace devres::detail
