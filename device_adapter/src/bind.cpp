@@ -7,7 +7,7 @@
 
 #include <devres/detail/binding.h>
 #include <devres/detail/report.h>
-#include <devres/detail/thread.h>
+#include <devres/env/thread.h>
 
 namespace devres {
 namespace detail {

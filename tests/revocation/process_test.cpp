@@ -15,8 +15,8 @@
 #include <gtest/gtest.h>
 
 #include <devres/detail/revocation.h>
-#include <devres/detail/thread.h>
 #include <devres/devres_ptr.h>
+#include <devres/env/thread.h>
 #include <devres/revocable.h>
 
 #include "device/scripted_device.h"

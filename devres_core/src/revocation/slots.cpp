@@ -11,7 +11,6 @@ namespace devres::detail {
 
 constinit revoke::announcements reader_announcements{{revoke::leave_fenced}, {0}};
 constinit thread_local reader_stack this_reader;
-constinit thread_local int release_depth = 0;
 
 namespace {
 

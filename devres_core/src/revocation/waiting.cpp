@@ -8,9 +8,9 @@
 #include <devres/detail/revocation_stats.h>
 
 #include "env/posix/futex.h"
-#include "env/posix/wait_clock.h"
 #include "revocation/counters.h"
 #include "revocation/records.h"
+#include <devres/env/wait_clock.h>
 
 namespace devres::detail {
 

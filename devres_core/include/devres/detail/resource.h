@@ -6,11 +6,12 @@
 //        0     8   next       towards newer resources
 //        8     8   prev       towards older ones
 //       16     8   ops        what kind it is and how it is released (static, shared by all of its kind)
-//       24     4   size       payload bytes; for actions and large blocks a hint into the index instead
-//       28     4   state      life, place, slot class and epoch (see src/state.h)
+//       24     4   size       payload bytes; for an action, whose payload is always an action_payload, a hint
+//                             into the index instead
+//       28     4   state      its life, where its memory comes from, and its epoch (src/list/state.h)
 //
-// What only some resources need (the release function of devres_alloc, the size of a large block) sits
-// in front of the header, what the resource itself is (an action and its data, an object) behind it.
+// What only some resources need (the release function of devres_alloc, the exact size of a large block)
+// stands in front of the header. The payload (an action and its data, an object) stands behind it.
 #pragma once
 
 #include <atomic>
@@ -28,6 +29,7 @@ struct links {
     links* prev;
 };
 
+// Markers of groups are the kinds from `group` on: they are on the list, but nobody counts them.
 enum class resource_kind : std::uint8_t { raw, node, memory, action, object, callable, group, group_end };
 
 struct resource;
@@ -39,7 +41,7 @@ struct resource_ops {
     const char* name; // for messages; null if the resource itself knows better
 };
 
-// A callable is dropped in two ways: its release calls and destroys it, cancel() only destroys it.
+// A callable ends in one of two ways: `release` calls and destroys it, `drop` only destroys it.
 struct callable_ops : resource_ops {
     void (*drop)(devres_head* head, resource* res); // null: nothing to do
 };

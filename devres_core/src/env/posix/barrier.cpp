@@ -18,10 +18,10 @@
 //
 // If all of them fail the library says so and aborts: to go on would be to free memory under a reader.
 
-#include <devres/detail/barrier.h>
-#include <devres/detail/lock.h>
 #include <devres/detail/report.h>
 #include <devres/detail/revocation.h>
+#include <devres/env/barrier.h>
+#include <devres/env/lock.h>
 
 #include <cerrno>
 #include <cstdlib>

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: MIT
+//
+// Built with exceptions on, so that one leaving a release callback meets noexcept and terminates.
+
+#include "list/pass.h"
+
+#include "list/two_step.h"
+
+namespace devres {
+namespace detail {
+
+// --- Under the lock ----------------------------------------------------------------------------------------
+
+// An epoch in which no pass has resources: one that comes round again while an older pass still has some
+// would make those look listed (C16).
+std::uint32_t pass::free_epoch_locked(devres_head* head) noexcept
+{
+    std::uint32_t epoch = list_of(head).epoch_locked();
+    for (bool in_use = true; in_use;) {
+        epoch += epoch_step;
+        in_use = false;
+        for (const pass* p = passes_of(head); p; p = p->next_)
+            in_use |= p->epoch_ == epoch;
+    }
+    return epoch;
+}
+
+void pass::take_all_locked(devres_head* head) noexcept
+{
+    epoch_ = list_of(head).epoch_locked();
+    pending_ = list_of(head).detach_all_locked(free_epoch_locked(head));
+}
+
+void pass::note_attach_locked(devres_head* head) noexcept
+{
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p->thread_ == this_thread())
+            p->attached_ = true;
+}
+
+bool pass::releasing_here_locked(devres_head* head) noexcept
+{
+    for (const pass* p = passes_of(head); p; p = p->next_)
+        if (p->thread_ == this_thread() && !p->constructing_)
+            return true;
+    return false;
+}
+
+// True if a pass of a thread other than `thread` is active.
+bool pass::is_busy_locked(devres_head* head, const void* thread) noexcept
+{
+    for (const pass* p = passes_of(head); p; p = p->next_)
+        if (p->thread_ != thread && p->now() == activity::active)
+            return true;
+    return false;
+}
+
+// Calls those that wait for nothing any more. They are active from then on, so that the head stays until they
+// have looked at it.
+void pass::call_waiting_locked(devres_head* head) noexcept
+{
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p->now() == activity::waiting && !is_busy_locked(head, p->thread_) &&
+            p->change(activity::waiting, activity::active))
+            env_wake(p->activity_);
+}
+
+void pass::leave_locked(devres_head* head) noexcept
+{
+    pass** at = &passes_of(head);
+    while (*at != this)
+        at = &(*at)->next_;
+    *at = next_;
+    if (passes_of(head)) [[unlikely]]
+        call_waiting_locked(head);
+}
+
+// --- Releasing ---------------------------------------------------------------------------------------------
+
+// Leaves a resource to the thread that is still constructing it.
+// Returns: false if that thread has finished meanwhile, so that the resource can be released.
+bool pass::abandon(resource* res) noexcept
+{
+    const guard held(head_, "release");
+    if (resource_state::of(res).life() != life_state::constructing)
+        return false;
+    set_life(res, life_state::abandoned);
+    return true;
+}
+
+inline void pass::free(resource* res, resource_state state) noexcept
+{
+    switch (state.storage()) {
+    case storage_kind::slot:
+        poison(res->payload(), exact_size(res));
+        res->next = freed_.slots;
+        freed_.slots = res;
+        ++freed_.slot_count;
+        return;
+    case storage_kind::block:
+        res->next = freed_.blocks;
+        freed_.blocks = res;
+        return;
+    case storage_kind::shared:
+        let_go_of_shared(res);
+        return;
+    case storage_kind::heap:
+        free_resource(res);
+        return;
+    case storage_kind::callers:
+        return;
+    }
+}
+
+void pass::free(resource* res) noexcept
+{
+    free(res, resource_state::of(res));
+}
+
+// Releases what is not simply a whole resource in a slot.
+void pass::release_rare(resource* res, resource_state state) noexcept
+{
+    if (state.life() == life_state::constructing) {
+        const description what = describe(res);
+        if (abandon(res)) {
+            warn("release", head_, what,
+                 "released while it is still being constructed; the constructing call fails");
+            return;
+        }
+        state = resource_state::of(res, std::memory_order_acquire);
+    }
+    if (state.life() == life_state::cancelled) {
+        free(res, state);
+        return;
+    }
+    const resource_ops* ops = res->ops;
+    if (ops->kind < resource_kind::group)
+        ++released_;
+    // Once released a node is its owner's again, and its memory may be gone.
+    if (state.storage() == storage_kind::callers)
+        set_life(res, life_state::idle);
+    if (ops->release)
+        ops->release(head_, res);
+    free(res, state);
+}
+
+inline void pass::release(resource* res) noexcept
+{
+    // Acquire: who sees that the resource is whole sees what its constructor has written.
+    const resource_state state = resource_state::of(res, std::memory_order_acquire);
+    if (!state.is_plain_slot()) [[unlikely]] {
+        release_rare(res, state);
+        return;
+    }
+    ++released_;
+    if (const auto release_it = res->ops->release) [[likely]]
+        release_it(head_, res);
+    free(res, state);
+}
+
+void pass::run() noexcept
+{
+    const release_scope releasing;
+    const bool log = logging();
+    for (resource* res = pending_; res;) {
+        auto* older = static_cast<resource*>(res->prev);
+        __builtin_prefetch(older);
+        pending_ = older;
+        if (log) [[unlikely]]
+            log_event("REL", head_, describe(res));
+        release(res);
+        // Not simply `pending_`, which would be a load that waits for the store above.
+        res = older;
+        if (resumed_) [[unlikely]]
+            res = pending_;
+    }
+}
+
+int pass::finish() noexcept
+{
+    while (head_ && !memory_gone_) {
+        upstream* source = upstream_of(head_);
+        unused_memory unused;
+        {
+            const guard held(head_, "release");
+            unused = take_back_locked(head_, freed_);
+            if (freed_.empty() && !unused) {
+                leave_locked(head_);
+                return released_;
+            }
+        }
+        free_unused(source, unused);
+    }
+    if (head_) {
+        const guard held(head_, "release");
+        leave_locked(head_);
+    }
+    free_unused(kept_source_, {nullptr, freed_.blocks});
+    free_memory_of_head(kept_source_, kept_);
+    return released_;
+}
+
+} // namespace detail
+
+using namespace detail;
+
+int devres_release_all(devres_head* head) noexcept
+{
+    pass all(head);
+    {
+        const guard held(head, "devres_release_all");
+        if (list_of(head).empty_locked())
+            return 0;
+        all.join_locked(head);
+        all.take_all_locked(head);
+    }
+    all.run();
+    return all.finish();
+}
+
+} // namespace devres

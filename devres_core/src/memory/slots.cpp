@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: MIT
+
+#include "memory/slots.h"
+
+#include "env/env.h"
+#include "memory/index.h"
+#include "memory/own_block.h"
+
+namespace devres::detail {
+
+namespace {
+
+// How many slots are taken back in one section.
+constexpr std::uint32_t batch = 256;
+// From so many bytes on a block has room for tables, and the next one is twice as large.
+constexpr std::uint32_t grown = 4096;
+
+void free_block(upstream* source, block* b) noexcept
+{
+    const std::uint32_t bytes = b->bytes();
+    unpoison(b, bytes);
+    env_free(source, b, bytes, unit);
+}
+
+void free_blocks(upstream* source, block* newest) noexcept
+{
+    while (block* b = newest) {
+        newest = b->older;
+        free_block(source, b);
+    }
+}
+
+void forget_free_slots(block* memory) noexcept
+{
+    if (memory->reusable && memory->more)
+        for (links*& list : memory->more->free)
+            list = nullptr;
+    memory->reusable = 0;
+}
+
+// Nothing lives here any more. Two blocks are kept: the newest that is not large, and the one that holds the
+// tables. A tool that watches memory shall recognise stale pointers for as long as it can: then none is kept.
+unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    block*& memory = memory_of(head);
+    block* const newest = memory;
+    if constexpr (checked_memory) {
+        memory = nullptr;
+        return {newest, nullptr};
+    }
+    forget_free_slots(newest);
+    tables* const more = newest->more;
+    newest->more = nullptr;
+    unused_memory unused;
+    block* tables_in = nullptr;
+    block* stays = nullptr;
+    for (block* b = newest; b;) {
+        block* older = b->older;
+        if (!stays && b->bytes() <= kept_bytes) {
+            stays = b;
+        } else if (more && b->holds(more)) {
+            tables_in = b;
+        } else {
+            b->older = unused.slot_blocks;
+            unused.slot_blocks = b;
+        }
+        b = older;
+    }
+    memory = stays ? stays : tables_in;
+    memory->older = memory == tables_in ? nullptr : tables_in;
+    if (tables_in)
+        tables_in->older = nullptr;
+    memory->more = more;
+    memory->live = 0;
+    memory->reusable = 0;
+    memory->start_afresh();
+    return unused;
+}
+
+// Puts the free slots of a block on the lists, which came after they were freed.
+void list_free_slots(block* from, const block* memory) noexcept
+{
+    if (!memory->reusable)
+        return;
+    from->for_each_free_slot([memory](resource* res) {
+        links*& list = memory->more->free[resource_state::of(res).size_class()];
+        res->next = list;
+        list = res;
+    });
+}
+
+void make_free(block* memory, resource* res) noexcept
+{
+    const unsigned size_class = resource_state::of(res).size_class();
+    set_life(res, life_state::free);
+    if constexpr (checked_memory)
+        return; // a slot is not used again before its block has gone back
+    if (tables* more = memory->more) {
+        res->next = more->free[size_class];
+        more->free[size_class] = res;
+    }
+    memory->reusable |= 1u << size_class;
+}
+
+void forget_indexed(class index* known, resource* res) noexcept
+{
+    if (known)
+        known->erase(res);
+}
+
+} // namespace
+
+// --- Blocks ------------------------------------------------------------------------------------------------
+
+void supply::ask_locked(devres_head* head, unsigned size_class) noexcept
+{
+    const std::uint32_t need = class_bytes(size_class);
+    std::uint64_t total = 0;
+    for (const block* b = memory_of(head); b; b = b->older)
+        total += b->bytes() - b->first_slot();
+    std::uint64_t slots = total == 0 ? 1 : total / 2 / need + 2;
+    // A head that is emptied and filled again keeps one block: twice the newest one soon holds everything.
+    if (total >= grown && slots < 2 * std::uint64_t{memory_of(head)->bytes()} / need)
+        slots = 2 * std::uint64_t{memory_of(head)->bytes()} / need;
+    const std::uint64_t most = block::most_bytes / 2 / need;
+    wanted_ = block::bytes_for(need * static_cast<std::uint32_t>(slots < most ? slots : most), 0);
+    at_least_ = block::bytes_for(need, 0);
+    reserved_ = 0;
+    if (wanted_ >= grown && !memory_of(head)->more) {
+        reserved_ = sizeof(tables);
+        wanted_ += reserved_;
+    }
+}
+
+void supply::ask_for_tables() noexcept
+{
+    reserved_ = sizeof(tables);
+    wanted_ = at_least_ = grown + reserved_;
+}
+
+bool supply::fetch(devres_head* head, const allocation_request& request) noexcept
+{
+    source_ = upstream_of(head);
+    if (block_)
+        free_unneeded();
+    if (void* memory = env_allocate(source_, wanted_, unit, request))
+        block_ = block::place(memory, wanted_, reserved_);
+    else if (void* less = at_least_ < wanted_ ? env_allocate(source_, at_least_, unit, request) : nullptr)
+        block_ = block::place(less, at_least_, 0);
+    return block_ != nullptr;
+}
+
+// Another thread was faster with a block of its own.
+void supply::free_unneeded() noexcept
+{
+    free_block(source_, block_);
+    block_ = nullptr;
+}
+
+void supply::add_block_locked(devres_head* head) noexcept
+{
+    block*& newest = memory_of(head);
+    if (newest) {
+        block_->more = newest->more;
+        block_->live = newest->live;
+        block_->reusable = newest->reusable;
+        block_->older = newest;
+        newest->more = nullptr;
+    }
+    newest = block_;
+    block_ = nullptr;
+    if (reserved_ && !newest->more && newest->is_large()) {
+        newest->more = ::new (static_cast<char*>(newest->end_of_reserved()) - sizeof(tables)) tables{};
+        for (block* b = newest->older; b; b = b->older)
+            list_free_slots(b, newest);
+    }
+}
+
+void free_memory_of_head(upstream* source, block* memory) noexcept
+{
+    if (!memory)
+        return;
+    if (const tables* more = memory->more)
+        index::destroy(source, more->index);
+    free_blocks(source, memory);
+}
+
+// --- Slots -------------------------------------------------------------------------------------------------
+
+void* take_free_slot_locked(devres_head* head, unsigned size_class) noexcept
+{
+    block* memory = memory_of(head);
+    if (tables* more = memory->more) {
+        if (links* slot = more->free[size_class]) {
+            more->free[size_class] = slot->next;
+            return slot;
+        }
+    } else {
+        for (block* b = memory; b; b = b->older)
+            if (resource* slot = b->free_slot(size_class))
+                return slot;
+    }
+    memory->reusable &= ~(1u << size_class);
+    return nullptr;
+}
+
+void resize_slot(resource* res, std::size_t size) noexcept
+{
+    if constexpr (checked_memory) {
+        const char* payload = static_cast<char*>(res->payload());
+        if (size > res->size)
+            unpoison(payload + res->size, size - res->size);
+        else
+            poison(payload + size, res->size - size);
+    }
+    res->size = static_cast<std::uint32_t>(size);
+}
+
+resource* slot_at_locked(devres_head* head, const void* p) noexcept
+{
+    for (block* b = memory_of(head); b; b = b->older)
+        if (resource* res = b->slot_at(p))
+            return res;
+    return nullptr;
+}
+
+unused_memory give_back_locked(devres_head* head, resource* res) noexcept
+{
+    forget_indexed(index_of_locked(head), res);
+    if (resource_state::of(res).storage() != storage_kind::slot) {
+        res->next = nullptr;
+        return {nullptr, res};
+    }
+    block* memory = memory_of(head);
+    poison(res->payload(), class_bytes(resource_state::of(res).size_class()) - sizeof(resource));
+    if (--memory->live == 0)
+        return start_afresh_locked(head);
+    make_free(memory, res);
+    return {};
+}
+
+unused_memory take_back_locked(devres_head* head, released_memory& released) noexcept
+{
+    unused_memory unused;
+    class index* known = index_of_locked(head);
+    for (std::uint32_t n = 0; n != batch && released.blocks; ++n) {
+        resource* res = released.blocks;
+        released.blocks = static_cast<resource*>(res->next);
+        forget_indexed(known, res);
+        res->next = unused.blocks;
+        unused.blocks = res;
+    }
+    if (!released.slots || released.blocks)
+        return unused;
+    block* memory = memory_of(head);
+    if (!known && memory->live == released.slot_count) { // all at once, without looking at them
+        released.slots = nullptr;
+        released.slot_count = 0;
+        memory->live = 0;
+    }
+    for (std::uint32_t n = 0; n != batch && released.slots; ++n) {
+        resource* res = released.slots;
+        released.slots = static_cast<resource*>(res->next);
+        --released.slot_count;
+        forget_indexed(known, res);
+        make_free(memory, res);
+        --memory->live;
+    }
+    if (memory->live == 0)
+        unused.slot_blocks = start_afresh_locked(head).slot_blocks;
+    return unused;
+}
+
+void free_unused(upstream* source, const unused_memory& unused) noexcept
+{
+    free_memory_of_head(source, unused.slot_blocks);
+    for (resource* res = unused.blocks; res;) {
+        auto* next = static_cast<resource*>(res->next);
+        free_own_block(res);
+        res = next;
+    }
+}
+
+class index* index_of_locked(devres_head* head) noexcept
+{
+    const block* memory = memory_of(head);
+    class index* known = memory && memory->more ? memory->more->index : nullptr;
+    return known && known->has_epoch(list_of(head).epoch_locked()) ? known : nullptr;
+}
+
+} // namespace devres::detail
