@@ -6,6 +6,8 @@
 
 #include <cerrno>
 
+#include <devres/env/call.h>
+
 #include "list/pass.h"
 
 namespace devres {
@@ -16,7 +18,7 @@ namespace {
 void release_raw(devres_head* head, resource* res)
 {
     if (const dr_release_t release = raw_prefix_of(res).release)
-        release(head, res->payload());
+        call_release(head, release, res->payload());
 }
 
 // Idle is the only life in which the caller may do something with a resource of its own.
@@ -37,7 +39,7 @@ resource* match_locked(devres_head* head, resource* res, dr_release_t release, d
     for (; res; res = list_of(head).older_locked(res)) {
         if (res->ops != &raw_ops || raw_prefix_of(res).release != release)
             continue;
-        if (!match || match(head, res->payload(), match_data))
+        if (!match || call_match(head, match, res->payload(), match_data))
             return res;
     }
     return nullptr;
@@ -189,7 +191,7 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
     resource_list& list = list_of(head);
     for (resource* res = match_locked(head, list.newest_locked(), release, match, match_data); res;
          res = match_locked(head, list.older_locked(res), release, match, match_data))
-        fn(head, res->payload(), data);
+        call_visit(head, fn, res->payload(), data);
 }
 
 } // namespace devres
