@@ -71,8 +71,7 @@ def main(linux, options):
         core = linux.unpack("core")
         linux.apply(core, linux.patches())
         linux.add_core(core)
-        memory = ["CONFIG_DEVRES_MEMORY=y"] if options.memory else []
-        linux.make(core, "x86-core", "x86_64", ["x86"], memory, ["bzImage", "modules"])
+        linux.make(core, "x86-core", "x86_64", ["x86"], linux.memory_option(options), ["bzImage", "modules"])
     archive = initramfs(linux, out)
     linux.say("booting x86-64 under QEMU (TCG)")
     text, seconds = boot(out, archive, 20, 900, out / "boot.log")
@@ -85,8 +84,8 @@ def main(linux, options):
         if not re.search(rf"guest: drm_info: .*{driver}", text):
             print(f"FAILED: drm_info does not show {driver}")
             bad += 1
-    for line in linux.complaints(text):
-        print(f"COMPLAINT: {line}")
+    for line, times in linux.complaints(text).items():
+        print(f"COMPLAINT, {times} times: {line}")
         bad += 1
     print(f"boot, unbind, bind and reboot: {seconds:.0f} s")
     return bad

@@ -84,7 +84,13 @@ void device_devres_init(struct device *dev)
 	devres_head_init(&dev->devres, &device_owner);
 }
 
-/* At the end of a binding and of a device. What callbacks add on the way goes as well. */
+/* At the end of a device, whose memory goes next. */
+void device_devres_end(struct device *dev)
+{
+	devres_head_end(&dev->devres);
+}
+
+/* At the end of a binding. What callbacks add on the way goes as well. */
 int devres_release_all(struct device *dev)
 {
 	if (WARN_ON(!devres_head_is_init(&dev->devres)))

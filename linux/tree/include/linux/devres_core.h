@@ -44,6 +44,8 @@ void devres_head_counts(struct devres_counts *counts);
 /* --- The core, called by C ---------------------------------------------------------------------------- */
 
 void devres_core_construct(struct devres_head *head, const struct devres_owner_ops *ops);
+/* The owner ends: what is left is released, and whoever releases a resource of it does not touch it again. */
+void devres_head_end(struct devres_head *head);
 bool devres_head_is_init(const struct devres_head *head);
 bool devres_head_empty(const struct devres_head *head);
 

@@ -95,6 +95,12 @@ void devres_core_construct(devres_head* head, const devres_owner_ops* ops)
     ::new (static_cast<void*>(head)) core_head(nullptr, const_cast<devres_owner_ops*>(ops));
 }
 
+void devres_head_end(devres_head* head)
+{
+    devres::devres_drain(cpp(head));
+    cpp(head)->~core_head();
+}
+
 bool devres_head_is_init(const devres_head* head)
 {
     // What was never constructed has no ops.

@@ -95,6 +95,7 @@ EXPORT_SYMBOL_GPL(devres_head_release);
 EXPORT_SYMBOL_GPL(devres_head_for_each);
 EXPORT_SYMBOL_GPL(devres_head_release_all);
 EXPORT_SYMBOL_GPL(devres_head_drain);
+EXPORT_SYMBOL_GPL(devres_head_end);
 EXPORT_SYMBOL_GPL(devres_head_empty);
 EXPORT_SYMBOL_GPL(devres_head_open_group);
 EXPORT_SYMBOL_GPL(devres_head_close_group);

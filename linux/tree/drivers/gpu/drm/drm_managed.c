@@ -78,7 +78,7 @@ void drm_managed_init(struct drm_device *drm)
 
 void drm_managed_release(struct drm_device *drm)
 {
-	devres_head_drain(&drm->devres);
+	devres_head_end(&drm->devres);
 }
 
 void drmm_add_final_kfree(struct drm_device *drm, void *container)
