@@ -69,7 +69,7 @@ constexpr resource_ops raw_ops{resource_kind::raw, &release_raw, nullptr};
 
 void free_resource(resource* res) noexcept
 {
-    if (res->ops != &raw_ops) {
+    if (res->ops->kind == resource_kind::group) {
         free_marker(res);
         return;
     }
