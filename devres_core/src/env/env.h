@@ -87,7 +87,7 @@ void warn_of_many(const char* function, devres_head* owner, const description* r
 [[noreturn]] void bug(const char* function, devres_head* owner, const description& res,
                       const char* what) noexcept;
 
-extern std::atomic<devres_log_fn> log_hook;
+extern std::atomic<devres_log_fn> log_hook [[gnu::visibility("hidden")]];
 // Tells the log hook, if there is one, of an event ("ADD", "REM", "REL"). Never under a lock.
 void log_event(const char* op, devres_head* head, const description& res) noexcept;
 

@@ -158,7 +158,7 @@ owner_end::step owner_end::end_locked(devres_head* head) noexcept
 void owner_end::finish_outer() noexcept
 {
     const int before = outer_->released_;
-    outer_->resumed_ = true;
+    outer_->careful_ = true; // its own loop goes on after this one has emptied it
     outer_->run();
     released_outside_ += outer_->released_ - before;
 }
@@ -215,8 +215,10 @@ int owner_end::run() noexcept
             const guard held(head, function_);
             next = look_locked(head, &unused);
         }
-        free_unused(source_, unused);
-        free_memory_of_head(source_, memory_);
+        if (unused) [[unlikely]]
+            free_unused(source_, unused);
+        if (memory_)
+            free_memory_of_head(source_, memory_);
         memory_ = nullptr;
         switch (next) {
         case step::look_again:
@@ -235,7 +237,8 @@ int owner_end::run() noexcept
                 return mine_.released_ + released_outside_;
             break;
         case step::done:
-            free_unused(source_, {nullptr, mine_.freed_.blocks});
+            if (mine_.freed_.blocks) [[unlikely]]
+                free_unused(source_, {nullptr, mine_.freed_.blocks});
             return mine_.released_ + released_outside_;
         }
         if (!mine_.head_) { // a callback has ended the owner, and with it the head
@@ -256,6 +259,12 @@ int devres_drain(devres_head* head) noexcept
 
 devres_head::~devres_head()
 {
+    // Mostly it has been drained, and nobody is left.
+    {
+        const guard held(this, "~devres_head");
+        if (list_.empty_locked() && !passes_ && !memory_)
+            return;
+    }
     owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
 }
 

@@ -14,6 +14,8 @@ namespace detail {
 namespace {
 
 struct group {
+    explicit group(void* its_id) noexcept;
+
     resource end;
     void* id;
     bool closed;
@@ -29,6 +31,14 @@ constexpr std::size_t marker_bytes = sizeof(marker_prefix) + sizeof(resource) + 
 
 constexpr resource_ops group_ops{resource_kind::group, nullptr, "group"};
 constexpr resource_ops group_end_ops{resource_kind::group_end, nullptr, "end of group"};
+
+group::group(void* its_id) noexcept
+    : end(&group_end_ops, 0, resource_state::make(life_state::idle, storage_kind::callers).bits()),
+      id(its_id),
+      closed(false),
+      seen(0)
+{
+}
 
 resource* marker_of(group* g) noexcept
 {
@@ -69,21 +79,20 @@ bool is_wholly_inside(const resource* marker, const group* g) noexcept
 // Returns: how many were left to the threads that are still constructing them.
 int collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_REQUIRES(list_of(head))
 {
-    resource_list& list = list_of(head);
     resource* first = marker_of(whole);
-    resource* end = whole->closed ? list.newer_locked(&whole->end) : nullptr;
-    for (resource* res = first; res != end; res = list.newer_locked(res))
+    resource* end = whole->closed ? list_of(head).newer_locked(&whole->end) : nullptr;
+    for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
         if (group* g = group_of(res))
             g->seen = 0;
-    for (resource* res = first; res != end; res = list.newer_locked(res))
+    for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
         if (group* g = group_of(res))
             ++g->seen;
     int abandoned = 0;
     for (resource* res = first; res != end;) {
-        resource* newer = list.newer_locked(res);
+        resource* newer = list_of(head).newer_locked(res);
         const group* g = group_of(res);
         if (resource_state::of(res).life() == life_state::constructing) {
-            list.unlink_locked(res, life_state::abandoned);
+            list_of(head).unlink_locked(res, life_state::abandoned);
             ++abandoned;
         } else if (!g || is_wholly_inside(res, g)) {
             into.take_locked(head, res);
@@ -114,10 +123,9 @@ void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
     if (!memory)
         return nullptr;
     auto* prefix = ::new (memory) marker_prefix{source, sizeof(group)};
-    auto* marker = ::new (static_cast<void*>(prefix + 1)) resource{{nullptr, nullptr}, &group_ops, 0, 0};
+    auto* marker = ::new (static_cast<void*>(prefix + 1)) resource(&group_ops, 0, 0);
     void* own_id = id ? id : marker->payload();
-    auto* g = ::new (marker->payload()) group{{{nullptr, nullptr}, &group_end_ops, 0, 0}, own_id, false, 0};
-    resource_state::make(life_state::idle, storage_kind::callers).store(&g->end);
+    ::new (marker->payload()) group(own_id);
     const guard held(head, "devres_open_group");
     attach_locked(head, marker, resource_state::make(life_state::listed, storage_kind::heap));
     return own_id;

@@ -76,7 +76,13 @@ bool warn_if_not_empty(const char* function, devres_head* head) noexcept
 bool releasing_here(devres_head* head) noexcept
 {
     const guard held(head, "release");
-    return pass::releasing_here_locked(head);
+    return pass::is_here_locked(head, pass::kind::releasing);
+}
+
+bool constructing_here(devres_head* head) noexcept
+{
+    const guard held(head, "new");
+    return pass::is_here_locked(head, pass::kind::constructing);
 }
 
 } // namespace detail

@@ -66,9 +66,10 @@ inline resource* resource_list::at(links* place) const noexcept
 
 inline void resource_list::chain(resource* res, links* older, links* newer) noexcept
 {
-    res->prev = older;
+    // In this order the compiler does not join the two stores to `res` by way of a vector register.
     res->next = newer;
     older->next = res;
+    res->prev = older;
     newer->prev = res;
 }
 
@@ -100,6 +101,11 @@ inline resource* resource_list::newer_locked(const resource* res) const noexcept
 inline void resource_list::link_locked(resource* res, resource_state state) noexcept
 {
     state.with_epoch(epoch_).store(res);
+    link_new_locked(res);
+}
+
+inline void resource_list::link_new_locked(resource* res) noexcept
+{
     chain(res, ends_.prev, &ends_);
 }
 

@@ -38,10 +38,10 @@ void pass::note_attach_locked(devres_head* head) noexcept
             p->attached_ = true;
 }
 
-bool pass::releasing_here_locked(devres_head* head) noexcept
+bool pass::is_here_locked(devres_head* head, kind what) noexcept
 {
     for (const pass* p = passes_of(head); p; p = p->next_)
-        if (p->thread_ == this_thread() && !p->constructing_)
+        if (p->thread_ == this_thread() && p->kind_ == what)
             return true;
     return false;
 }
@@ -88,14 +88,20 @@ bool pass::abandon(resource* res) noexcept
     return true;
 }
 
-inline void pass::free(resource* res, resource_state state) noexcept
+inline void pass::free_slot(resource* res) noexcept
+{
+    if constexpr (checked_memory)
+        poison(res->payload(), exact_size(res));
+    res->next = freed_.slots;
+    freed_.slots = res;
+    ++freed_.slot_count;
+}
+
+void pass::free(resource* res, resource_state state) noexcept
 {
     switch (state.storage()) {
     case storage_kind::slot:
-        poison(res->payload(), exact_size(res));
-        res->next = freed_.slots;
-        freed_.slots = res;
-        ++freed_.slot_count;
+        free_slot(res);
         return;
     case storage_kind::block:
         res->next = freed_.blocks;
@@ -152,28 +158,39 @@ inline void pass::release(resource* res) noexcept
         release_rare(res, state);
         return;
     }
-    ++released_;
     if (const auto release_it = res->ops->release) [[likely]]
         release_it(head_, res);
-    free(res, state);
+    ++released_;
+    free_slot(res);
+}
+
+// For when a log hook is told of each release, or an owner's end inside a callback may have released what was
+// pending.
+void pass::run_carefully() noexcept
+{
+    while (resource* res = pop()) {
+        if (logging())
+            log_event("REL", head_, describe(res));
+        release(res);
+    }
 }
 
 void pass::run() noexcept
 {
     const release_scope releasing;
-    const bool log = logging();
-    for (resource* res = pending_; res;) {
+    careful_ |= logging();
+    resource* res = careful_ ? nullptr : pending_;
+    while (res) {
         auto* older = static_cast<resource*>(res->prev);
         __builtin_prefetch(older);
         pending_ = older;
-        if (log) [[unlikely]]
-            log_event("REL", head_, describe(res));
         release(res);
-        // Not simply `pending_`, which would be a load that waits for the store above.
-        res = older;
-        if (resumed_) [[unlikely]]
-            res = pending_;
+        res = older; // and not `pending_`, a load that would wait for the store above
+        if (careful_) [[unlikely]]
+            break;
     }
+    if (careful_) [[unlikely]]
+        run_carefully();
 }
 
 int pass::finish() noexcept
@@ -189,7 +206,8 @@ int pass::finish() noexcept
                 return released_;
             }
         }
-        free_unused(source, unused);
+        if (unused) [[unlikely]]
+            free_unused(source, unused);
     }
     if (head_) {
         const guard held(head_, "release");

@@ -8,7 +8,8 @@
 // until nothing is left (end.cpp). README.md of this folder has the tables.
 //
 // Thread safety: a pass belongs to its thread. Other threads that hold the list look at `next_`, `thread_`,
-//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback of the pass may change all of it.
+//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback
+//                of the pass may change all of it.
 //
 // Invariants
 // 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
@@ -36,10 +37,7 @@ class pass {
 public:
     enum class kind : bool { releasing, constructing };
 
-    explicit pass(devres_head* head, kind what = kind::releasing) noexcept
-        : head_(head), constructing_(what == kind::constructing)
-    {
-    }
+    explicit pass(devres_head* head, kind what = kind::releasing) noexcept : head_(head), kind_(what) {}
     pass(const pass&) = delete;
     pass& operator=(const pass&) = delete;
 
@@ -74,8 +72,8 @@ public:
     devres_head* head() const noexcept { return head_; }
 
     // --- Questions about a head ---
-    // True if this thread is in a release callback of a resource of `head`.
-    static bool releasing_here_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    // True if a pass of that kind is under way on this thread.
+    static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
     // Tells this thread's passes that one of their callbacks has attached something (C12).
     static void note_attach_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
@@ -95,10 +93,12 @@ private:
                                                  std::memory_order_acq_rel);
     }
 
+    void run_carefully() noexcept;
     void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
+    void free_slot(resource* res) noexcept;
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -113,9 +113,9 @@ private:
     upstream* kept_source_ = nullptr;
     std::uint32_t epoch_ = no_epoch; // of what was taken in one step
     int released_ = 0;
-    bool constructing_;
+    kind kind_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
-    bool resumed_ = false;     // the owner's end, inside a callback, has released what was pending
+    bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
     bool memory_gone_ = false; // the head's memory is not the one any more in which `freed_` lies
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };

@@ -83,6 +83,8 @@ public:
         return resource_state((bits_ & (epoch_step - 1)) | epoch);
     }
 
+    constexpr std::uint32_t bits() const noexcept { return bits_; }
+
 private:
     static constexpr std::uint32_t life_mask = 7;
     static constexpr unsigned storage_shift = 3;

@@ -93,7 +93,7 @@ void* devres_alloc(dr_release_t release, std::size_t size, gfp_t gfp, const char
     if (!memory)
         return nullptr;
     auto* prefix = ::new (memory) raw_prefix{release, name, no_owner, size};
-    auto* res = ::new (static_cast<void*>(prefix + 1)) resource{{nullptr, nullptr}, &raw_ops, 0, 0};
+    auto* res = ::new (static_cast<void*>(prefix + 1)) resource(&raw_ops, 0, 0);
     resource_state::make(life_state::idle, storage_kind::heap).store(res);
     return res->payload();
 }
@@ -188,9 +188,8 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
     if (!fn)
         return;
     const callback_guard held(head, "devres_for_each_res");
-    resource_list& list = list_of(head);
-    for (resource* res = match_locked(head, list.newest_locked(), release, match, match_data); res;
-         res = match_locked(head, list.older_locked(res), release, match, match_data))
+    for (resource* res = match_locked(head, list_of(head).newest_locked(), release, match, match_data); res;
+         res = match_locked(head, list_of(head).older_locked(res), release, match, match_data))
         call_visit(head, fn, res->payload(), data);
 }
 

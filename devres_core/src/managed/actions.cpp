@@ -19,13 +19,15 @@ description describe_action(action_payload action) noexcept
     return {"action", nullptr, reinterpret_cast<const void*>(action.fn), sizeof(action_payload)};
 }
 
+constexpr allocation_request for_action;
+
 } // namespace
 
 int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept
 {
     constexpr unsigned size_class = class_for_payload(sizeof(action_payload));
     const slot_request what{ops, size_class, sizeof(action_payload), 0};
-    if (!attach_in_slot(head, what, "add_action", {},
+    if (!attach_in_slot(head, what, "add_action", for_action,
                         [action](void* payload) { ::new (payload) action_payload(action); })) [[unlikely]]
         return -ENOMEM;
     if (logging()) [[unlikely]]

@@ -36,7 +36,7 @@ public:
     resource* res() const noexcept { return res_; }
     void* memory() const noexcept { return res_->payload(); }
 
-    // Puts a place that is not listed yet right behind `old`, and claims that, whose memory is given back when
+    // Puts a place that is not listed yet right behind `old`, and claims that. Its memory is given back when
     // the place is committed or given up.
     void replace_locked(devres_head* head, resource* old) noexcept DEVRES_REQUIRES(list_of(head));
 

@@ -2,8 +2,8 @@
 //
 // A block of slots, as the upstream gave it.
 //
-//   small block, up to 1,024 bytes        block | slots ...
-//   large block                           block | page_table | first[pages] | starts[4 * pages] | tables, or nothing | slots ...
+//   small, up to 1,024 bytes   block | slots ...
+//   large                      block | page_table | first[pages] | starts[4 * pages] | tables? | slots ...
 //
 // Slots follow one another without a gap, and the state of each says its class, so a block can be walked from
 // any slot whose place is known. That is how a pointer is checked without being followed: in a small block
@@ -26,7 +26,13 @@
 
 namespace devres::detail {
 
-struct tables; // lists of free slots, and the index (slots.h)
+class index;
+
+// What only heads with much memory have. It lies in one of their blocks.
+struct alignas(unit) tables {
+    links* free[slot_classes]; // slots
+    class index* index;        // of actions and of blocks of their own, or null
+};
 
 struct block {
     static constexpr std::uint32_t most_of_small = 1024;
@@ -35,12 +41,18 @@ struct block {
 
     block* older;
     // Only in the newest block of a head, which stands for all of its memory:
-    tables* more;           // null as long as all blocks are small
-    std::uint32_t live;     // slots in use, in all blocks
-    std::uint32_t reusable; // a bit for each class of which there may be free slots
+    tables* more;          // null as long as all blocks are small
+    std::uint32_t live;    // slots in use, in all blocks
+    std::uint32_t special; // why taking a slot may be more than carving: the bits below
     // Of each block:
     std::uint32_t bump;
     std::uint32_t limit;
+
+    // Bits of `special`: one for each class of which there may be free slots, and one for an index, which has
+    // to be told of new resources.
+    static constexpr std::uint32_t free_of_class(unsigned size_class) noexcept { return 1u << size_class; }
+    static constexpr std::uint32_t has_index = 1;
+    static constexpr std::uint32_t any_free = ~has_index;
 
     // How many bytes a block takes that has room for `slot_bytes` bytes of slots, and `reserved` bytes for
     // something else if it is large.

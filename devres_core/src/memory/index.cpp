@@ -14,8 +14,10 @@ namespace {
 
 constexpr std::size_t most_keys = std::size_t{1} << 31;
 constexpr std::size_t first_twins = 64;
-constexpr std::size_t first_quota = 512;
-constexpr std::size_t most_quota = 16 * 1024;
+// How many resources one removal puts into the index: so many that the first ones do not take long although
+// they meet new pages, and that a hundred thousand are done after a few.
+constexpr std::size_t first_quota = 4 * 1024;
+constexpr std::size_t most_quota = 32 * 1024;
 
 } // namespace
 

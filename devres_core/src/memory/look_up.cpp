@@ -58,13 +58,12 @@ void improve_index(devres_head* head, const scan_effort& effort, const char* fun
                 if (!index_of_locked(head) || !current->is_usable()) {
                     before = current;
                     current = nullptr;
+                    memory->special &= ~block::has_index;
                     keys = memory->live / effort.passed * effort.keyed + effort.keyed + index::worth_it;
                 }
-            } else {
-                more.ask_for_tables();
             }
         }
-        if (!has_tables && !more.fetch(head, {}))
+        if (!has_tables && !more.fetch(head, ask_for_tables(), {}))
             return;
     }
     if (keys != 0) {
@@ -78,6 +77,7 @@ void improve_index(devres_head* head, const scan_effort& effort, const char* fun
             if (memory && memory->more && !memory->more->index) {
                 fresh->begin_locked(head);
                 memory->more->index = fresh;
+                memory->special |= block::has_index;
                 fresh = nullptr;
             }
         }

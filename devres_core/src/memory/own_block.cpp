@@ -25,7 +25,7 @@ resource* make_block(upstream* source, const resource_ops* ops, std::size_t size
     if (!base)
         return nullptr;
     char* header = static_cast<char*>(base) + offset - sizeof(resource);
-    auto* res = ::new (static_cast<void*>(header)) resource{{nullptr, nullptr}, ops, 0, 0};
+    auto* res = ::new (static_cast<void*>(header)) resource(ops, 0, 0);
     ::new (static_cast<void*>(header - sizeof(own_block_prefix)))
         own_block_prefix{source, base, bytes, align, size, size};
     return res;

@@ -32,10 +32,10 @@ void free_blocks(upstream* source, block* newest) noexcept
 
 void forget_free_slots(block* memory) noexcept
 {
-    if (memory->reusable && memory->more)
+    if ((memory->special & block::any_free) && memory->more)
         for (links*& list : memory->more->free)
             list = nullptr;
-    memory->reusable = 0;
+    memory->special &= ~block::any_free;
 }
 
 // Nothing lives here any more. Two blocks are kept: the newest that is not large, and the one that holds the
@@ -50,6 +50,7 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
     }
     forget_free_slots(newest);
     tables* const more = newest->more;
+    const std::uint32_t special = newest->special;
     newest->more = nullptr;
     unused_memory unused;
     block* tables_in = nullptr;
@@ -72,7 +73,7 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
         tables_in->older = nullptr;
     memory->more = more;
     memory->live = 0;
-    memory->reusable = 0;
+    memory->special = special;
     memory->start_afresh();
     return unused;
 }
@@ -80,7 +81,7 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
 // Puts the free slots of a block on the lists, which came after they were freed.
 void list_free_slots(block* from, const block* memory) noexcept
 {
-    if (!memory->reusable)
+    if (!(memory->special & block::any_free))
         return;
     from->for_each_free_slot([memory](resource* res) {
         links*& list = memory->more->free[resource_state::of(res).size_class()];
@@ -99,7 +100,7 @@ void make_free(block* memory, resource* res) noexcept
         res->next = more->free[size_class];
         more->free[size_class] = res;
     }
-    memory->reusable |= 1u << size_class;
+    memory->special |= block::free_of_class(size_class);
 }
 
 void forget_indexed(class index* known, resource* res) noexcept
@@ -112,41 +113,52 @@ void forget_indexed(class index* known, resource* res) noexcept
 
 // --- Blocks ------------------------------------------------------------------------------------------------
 
-void supply::ask_locked(devres_head* head, unsigned size_class) noexcept
+block_request ask_locked(devres_head* head, unsigned size_class) noexcept
 {
     const std::uint32_t need = class_bytes(size_class);
-    std::uint64_t total = 0;
-    for (const block* b = memory_of(head); b; b = b->older)
-        total += b->bytes() - b->first_slot();
-    std::uint64_t slots = total == 0 ? 1 : total / 2 / need + 2;
-    // A head that is emptied and filled again keeps one block: twice the newest one soon holds everything.
-    if (total >= grown && slots < 2 * std::uint64_t{memory_of(head)->bytes()} / need)
-        slots = 2 * std::uint64_t{memory_of(head)->bytes()} / need;
-    const std::uint64_t most = block::most_bytes / 2 / need;
-    wanted_ = block::bytes_for(need * static_cast<std::uint32_t>(slots < most ? slots : most), 0);
-    at_least_ = block::bytes_for(need, 0);
-    reserved_ = 0;
-    if (wanted_ >= grown && !memory_of(head)->more) {
-        reserved_ = sizeof(tables);
-        wanted_ += reserved_;
+    const block* memory = memory_of(head);
+    if (!memory) {
+        const std::uint32_t bytes = block::bytes_for(need, 0);
+        return {bytes, bytes, 0};
     }
+    std::uint64_t total = 0;
+    for (const block* b = memory; b; b = b->older)
+        total += b->bytes() - b->first_slot();
+    std::uint64_t slots = total / 2 / need + 2;
+    // A head that is emptied and filled again keeps one block: twice the newest one soon holds everything.
+    if (total >= grown && slots < 2 * std::uint64_t{memory->bytes()} / need)
+        slots = 2 * std::uint64_t{memory->bytes()} / need;
+    const std::uint64_t most = block::most_bytes / 2 / need;
+    block_request wanted{block::bytes_for(need * static_cast<std::uint32_t>(slots < most ? slots : most), 0),
+                         block::bytes_for(need, 0), 0};
+    if (wanted.bytes >= grown && !memory->more) {
+        wanted.reserved = sizeof(tables);
+        wanted.bytes += wanted.reserved;
+    }
+    return wanted;
 }
 
-void supply::ask_for_tables() noexcept
+block_request ask_for_tables() noexcept
 {
-    reserved_ = sizeof(tables);
-    wanted_ = at_least_ = grown + reserved_;
+    constexpr std::uint32_t bytes = grown + sizeof(tables);
+    return {bytes, bytes, sizeof(tables)};
 }
 
-bool supply::fetch(devres_head* head, const allocation_request& request) noexcept
+bool supply::fetch(devres_head* head, const block_request& wanted, const allocation_request& request) noexcept
 {
     source_ = upstream_of(head);
     if (block_)
         free_unneeded();
-    if (void* memory = env_allocate(source_, wanted_, unit, request))
-        block_ = block::place(memory, wanted_, reserved_);
-    else if (void* less = at_least_ < wanted_ ? env_allocate(source_, at_least_, unit, request) : nullptr)
-        block_ = block::place(less, at_least_, 0);
+    reserved_ = wanted.reserved;
+    if (void* memory = env_allocate(source_, wanted.bytes, unit, request)) {
+        block_ = block::place(memory, wanted.bytes, reserved_);
+        return true;
+    }
+    reserved_ = 0;
+    if (wanted.at_least >= wanted.bytes)
+        return false;
+    if (void* memory = env_allocate(source_, wanted.at_least, unit, request))
+        block_ = block::place(memory, wanted.at_least, reserved_);
     return block_ != nullptr;
 }
 
@@ -163,13 +175,13 @@ void supply::add_block_locked(devres_head* head) noexcept
     if (newest) {
         block_->more = newest->more;
         block_->live = newest->live;
-        block_->reusable = newest->reusable;
+        block_->special = newest->special;
         block_->older = newest;
         newest->more = nullptr;
     }
     newest = block_;
     block_ = nullptr;
-    if (reserved_ && !newest->more && newest->is_large()) {
+    if (reserved_ && !newest->more) {
         newest->more = ::new (static_cast<char*>(newest->end_of_reserved()) - sizeof(tables)) tables{};
         for (block* b = newest->older; b; b = b->older)
             list_free_slots(b, newest);
@@ -187,9 +199,13 @@ void free_memory_of_head(upstream* source, block* memory) noexcept
 
 // --- Slots -------------------------------------------------------------------------------------------------
 
-void* take_free_slot_locked(devres_head* head, unsigned size_class) noexcept
+namespace {
+
+// A free slot of that class, or null.
+void* take_free_slot(block* memory, unsigned size_class) noexcept
 {
-    block* memory = memory_of(head);
+    if (!(memory->special & block::free_of_class(size_class)))
+        return nullptr;
     if (tables* more = memory->more) {
         if (links* slot = more->free[size_class]) {
             more->free[size_class] = slot->next;
@@ -200,8 +216,21 @@ void* take_free_slot_locked(devres_head* head, unsigned size_class) noexcept
             if (resource* slot = b->free_slot(size_class))
                 return slot;
     }
-    memory->reusable &= ~(1u << size_class);
+    memory->special &= ~block::free_of_class(size_class);
     return nullptr;
+}
+
+} // namespace
+
+void* take_slot_locked(devres_head* head, unsigned size_class) noexcept
+{
+    block* memory = memory_of(head);
+    void* slot = take_free_slot(memory, size_class);
+    if (!slot)
+        slot = memory->carve(class_bytes(size_class));
+    if (slot)
+        ++memory->live;
+    return slot;
 }
 
 void resize_slot(resource* res, std::size_t size) noexcept

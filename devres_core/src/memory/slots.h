@@ -19,19 +19,24 @@
 
 namespace devres::detail {
 
-class index;
-
-// What only heads with much memory have. It lies in one of their blocks.
-struct alignas(unit) tables {
-    links* free[slot_classes];
-    class index* index; // of actions and of blocks of their own, or null
-};
-
 inline constexpr std::uint32_t kept_bytes = 64 * 1024; // the largest block that is kept when all is free
 
 // --- Blocks ------------------------------------------------------------------------------------------------
 
-// A block on its way to a head: asked for under the lock, fetched without it, handed over under it.
+// How large a block a head wants next.
+struct block_request {
+    std::uint32_t bytes;
+    std::uint32_t at_least; // if there is no memory for so many
+    std::uint32_t reserved; // of `bytes`, for tables
+};
+
+// What it takes for a slot of that class.
+block_request ask_locked(devres_head* head, unsigned size_class) noexcept DEVRES_REQUIRES(list_of(head));
+// What it takes for tables.
+block_request ask_for_tables() noexcept;
+
+// A block on its way to a head: fetched without the lock, handed over under it, freed if another thread was
+// faster.
 class supply {
 public:
     supply() noexcept = default;
@@ -43,16 +48,12 @@ public:
     supply(const supply&) = delete;
     supply& operator=(const supply&) = delete;
 
-    // Notes what it takes for a slot of that class.
-    void ask_locked(devres_head* head, unsigned size_class) noexcept DEVRES_REQUIRES(list_of(head));
-    // Notes what it takes for tables.
-    void ask_for_tables() noexcept;
     // Returns: false on no memory.
-    bool fetch(devres_head* head, const allocation_request& request) noexcept;
-    // Gives the head what was fetched.
+    bool fetch(devres_head* head, const block_request& wanted, const allocation_request& request) noexcept;
+    // Gives the head what was fetched, if anything was.
     void hand_over_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
     {
-        if (block_) [[unlikely]]
+        if (block_)
             add_block_locked(head);
     }
 
@@ -62,35 +63,14 @@ private:
 
     upstream* source_ = nullptr;
     block* block_ = nullptr;
-    std::uint32_t wanted_ = 0;   // bytes
-    std::uint32_t at_least_ = 0; // if there is no memory for these
-    std::uint32_t reserved_ = 0; // bytes for tables
+    std::uint32_t reserved_ = 0;
 };
 
 // --- Slots -------------------------------------------------------------------------------------------------
 
-void* take_free_slot_locked(devres_head* head, unsigned size_class) noexcept DEVRES_REQUIRES(list_of(head));
-
-// A slot, which the caller makes a resource of before it releases the lock; null if a block is missing.
-// The first `payload_bytes` bytes of the payload may be used.
-inline void* take_slot_locked(devres_head* head, unsigned size_class,
-                              [[maybe_unused]] std::size_t payload_bytes) noexcept
-    DEVRES_REQUIRES(list_of(head))
-{
-    block* memory = memory_of(head);
-    if (!memory) [[unlikely]]
-        return nullptr;
-    void* slot = nullptr;
-    if (memory->reusable & (1u << size_class)) [[unlikely]]
-        slot = take_free_slot_locked(head, size_class);
-    if (!slot)
-        slot = memory->carve(class_bytes(size_class));
-    if (!slot) [[unlikely]]
-        return nullptr;
-    ++memory->live;
-    unpoison(static_cast<char*>(slot) + sizeof(resource), payload_bytes);
-    return slot;
-}
+// A slot, free or carved, which the caller makes a resource of before it releases the lock; null if a block
+// is missing.
+void* take_slot_locked(devres_head* head, unsigned size_class) noexcept DEVRES_REQUIRES(list_of(head));
 
 // The payload of a slot is `size` bytes from now on. Requires: they fit.
 void resize_slot(resource* res, std::size_t size) noexcept;

@@ -25,6 +25,8 @@ struct devres_head;
 namespace detail {
 
 struct links {
+    links() noexcept = default;
+    links(links* n, links* p) noexcept : next(n), prev(p) {}
     links* next;
     links* prev;
 };
@@ -47,6 +49,13 @@ struct callable_ops : resource_ops {
 };
 
 struct resource : links {
+    // The links are left as they are: a list sets them.
+    resource(const resource_ops* o, std::uint32_t bytes, std::uint32_t state_bits) noexcept
+        : ops(o), size(bytes), state(state_bits)
+    {
+    }
+    resource() noexcept : resource(nullptr, 0, 0) {}
+
     const resource_ops* ops;
     std::uint32_t size;
     std::atomic<std::uint32_t> state;

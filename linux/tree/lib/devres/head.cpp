@@ -65,9 +65,8 @@ resource* allocate(const resource_ops* ops, devres_fn release, unsigned long siz
     if (!memory)
         return nullptr;
     auto* prefix = ::new (memory) raw_prefix{as<dr_release_t>(release), name, no_owner, size};
-    auto* res = ::new (static_cast<void*>(prefix + 1)) resource{{nullptr, nullptr}, ops, 0, 0};
-    resource_state::make(life_state::idle, storage_kind::heap).store(res);
-    return res;
+    return ::new (static_cast<void*>(prefix + 1))
+        resource(ops, 0, resource_state::make(life_state::idle, storage_kind::heap).bits());
 }
 
 #if defined(DEVRES_COUNTS)
