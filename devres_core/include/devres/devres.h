@@ -18,6 +18,7 @@
 // devres_core/README.md.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
 #include <type_traits>
@@ -41,11 +42,27 @@ class pass;
 struct block;
 struct node_access;
 
+// Where the one-step resources of a head live. Changed under the lock only; relaxed atomic, so that who
+// attaches can see beforehand that there is no memory yet.
+class memory_pointer {
+public:
+    operator block*() const noexcept { return memory_.load(std::memory_order_relaxed); }
+    memory_pointer& operator=(block* memory) noexcept
+    {
+        memory_.store(memory, std::memory_order_relaxed);
+        return *this;
+    }
+
+private:
+    std::atomic<block*> memory_{nullptr};
+};
+
 // The compiled core's ways to the parts of a head: src/list to the list and the passes, src/memory to the
 // memory. Nobody else needs more than the functions below.
 resource_list& list_of(devres_head* head) noexcept;
 pass*& passes_of(devres_head* head) noexcept;
-block*& memory_of(devres_head* head) noexcept;
+memory_pointer& memory_of(devres_head* head) noexcept;
+bool has_memory(const devres_head* head) noexcept;
 upstream* upstream_of(const devres_head* head) noexcept;
 
 } // namespace detail
@@ -78,7 +95,8 @@ struct devres_head {
 private:
     friend detail::resource_list& detail::list_of(devres_head* head) noexcept;
     friend detail::pass*& detail::passes_of(devres_head* head) noexcept;
-    friend detail::block*& detail::memory_of(devres_head* head) noexcept;
+    friend detail::memory_pointer& detail::memory_of(devres_head* head) noexcept;
+    friend bool detail::has_memory(const devres_head* head) noexcept;
     friend detail::upstream* detail::upstream_of(const devres_head* head) noexcept;
     friend const char* devres_owner_kind(const devres_head* head) noexcept;
     friend const char* devres_owner_name(devres_head* head) noexcept;
@@ -86,7 +104,7 @@ private:
     detail::resource_list list_;
     // One for each thread that is releasing, on that thread's stack; the innermost of a thread comes first.
     detail::pass* passes_ DEVRES_GUARDED_BY(list_) = nullptr;
-    detail::block* memory_ DEVRES_GUARDED_BY(list_) = nullptr; // where one-step resources live
+    detail::memory_pointer memory_;
     const devres_owner_ops* ops_;
     detail::upstream* upstream_; // null: malloc
 };

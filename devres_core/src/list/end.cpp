@@ -94,7 +94,7 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
     if (outer_)
         return step::finish_outer;
     if (!list_of(head).empty_locked()) {
-        *unused = take_back_locked(head, mine_.freed_);
+        *unused = mine_.give_back_locked(head);
         if (mine_.attached_)
             ++rounds_;
         const bool endless = mine_.attached_ && rounds_ >= devres_max_passes;
@@ -104,7 +104,7 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
     }
     if (pass::is_busy_locked(head, mine_.thread_)) {
         // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
-        *unused = take_back_locked(head, mine_.freed_);
+        *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty() || *unused)
             return step::look_again;
         mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
@@ -141,6 +141,7 @@ owner_end::step owner_end::end_locked(devres_head* head) noexcept
     if (block* memory = memory_of(head)) {
         memory_of(head) = nullptr;
         mine_.freed_.slots = nullptr; // they lie in it
+        mine_.slots_given_back_ += mine_.freed_.slot_count;
         mine_.freed_.slot_count = 0;
         if (!keep_for_outer_locked(head, memory)) {
             memory_ = memory;
@@ -152,15 +153,16 @@ owner_end::step owner_end::end_locked(devres_head* head) noexcept
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
     mine_.leave_locked(head);
+    list_of(head).set_quiet_locked(!passes_of(head));
     return step::done;
 }
 
 void owner_end::finish_outer() noexcept
 {
-    const int before = outer_->released_;
+    const int before = outer_->released();
     outer_->careful_ = true; // its own loop goes on after this one has emptied it
     outer_->run();
-    released_outside_ += outer_->released_ - before;
+    released_outside_ += outer_->released() - before;
 }
 
 void owner_end::release() noexcept
@@ -185,7 +187,7 @@ void owner_end::cut_off() noexcept
             continue;
         if (state.storage() == storage_kind::callers)
             set_life(res, life_state::idle);
-        mine_.free(res);
+        mine_.discard(res);
     }
 }
 
@@ -234,16 +236,16 @@ int owner_end::run() noexcept
             break;
         case step::wait:
             if (!wait())
-                return mine_.released_ + released_outside_;
+                return mine_.released() + released_outside_;
             break;
         case step::done:
             if (mine_.freed_.blocks) [[unlikely]]
                 free_unused(source_, {nullptr, mine_.freed_.blocks});
-            return mine_.released_ + released_outside_;
+            return mine_.released() + released_outside_;
         }
         if (!mine_.head_) { // a callback has ended the owner, and with it the head
             mine_.finish();
-            return mine_.released_ + released_outside_;
+            return mine_.released() + released_outside_;
         }
     }
 }
@@ -259,12 +261,8 @@ int devres_drain(devres_head* head) noexcept
 
 devres_head::~devres_head()
 {
-    // Mostly it has been drained, and nobody is left.
-    {
-        const guard held(this, "~devres_head");
-        if (list_.empty_locked() && !passes_ && !memory_)
-            return;
-    }
+    if (list_.is_quiet() && !memory_)
+        return;
     owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
 }
 

@@ -27,10 +27,16 @@ struct unused_memory {
     explicit operator bool() const noexcept { return slot_blocks || blocks; }
 };
 
-block*& memory_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-inline block*& memory_of(devres_head* head) noexcept
+memory_pointer& memory_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+inline memory_pointer& memory_of(devres_head* head) noexcept
 {
     return head->memory_;
+}
+
+// Without the lock, and therefore only a hint.
+inline bool has_memory(const devres_head* head) noexcept
+{
+    return head->memory_ != nullptr;
 }
 
 inline upstream* upstream_of(const devres_head* head) noexcept

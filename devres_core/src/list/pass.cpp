@@ -65,6 +65,14 @@ void pass::call_waiting_locked(devres_head* head) noexcept
             env_wake(p->activity_);
 }
 
+unused_memory pass::give_back_locked(devres_head* head) noexcept
+{
+    const std::uint32_t before = freed_.slot_count;
+    const unused_memory unused = take_back_locked(head, freed_);
+    slots_given_back_ += before - freed_.slot_count;
+    return unused;
+}
+
 void pass::leave_locked(devres_head* head) noexcept
 {
     pass** at = &passes_of(head);
@@ -118,9 +126,12 @@ void pass::free(resource* res, resource_state state) noexcept
     }
 }
 
-void pass::free(resource* res) noexcept
+void pass::discard(resource* res) noexcept
 {
-    free(res, resource_state::of(res));
+    const resource_state state = resource_state::of(res);
+    if (state.storage() == storage_kind::slot)
+        --besides_slots_;
+    free(res, state);
 }
 
 // Releases what is not simply a whole resource in a slot.
@@ -136,17 +147,19 @@ void pass::release_rare(resource* res, resource_state state) noexcept
         state = resource_state::of(res, std::memory_order_acquire);
     }
     if (state.life() == life_state::cancelled) {
-        free(res, state);
+        discard(res);
         return;
     }
     const resource_ops* ops = res->ops;
     if (ops->kind < resource_kind::group)
-        ++released_;
+        ++besides_slots_;
     // Once released a node is its owner's again, and its memory may be gone.
     if (state.storage() == storage_kind::callers)
         set_life(res, life_state::idle);
     if (ops->release)
         ops->release(head_, res);
+    if (state.storage() == storage_kind::slot) // counted by free_slot()
+        --besides_slots_;
     free(res, state);
 }
 
@@ -160,7 +173,6 @@ inline void pass::release(resource* res) noexcept
     }
     if (const auto release_it = res->ops->release) [[likely]]
         release_it(head_, res);
-    ++released_;
     free_slot(res);
 }
 
@@ -182,7 +194,6 @@ void pass::run() noexcept
     resource* res = careful_ ? nullptr : pending_;
     while (res) {
         auto* older = static_cast<resource*>(res->prev);
-        __builtin_prefetch(older);
         pending_ = older;
         release(res);
         res = older; // and not `pending_`, a load that would wait for the store above
@@ -200,10 +211,10 @@ int pass::finish() noexcept
         unused_memory unused;
         {
             const guard held(head_, "release");
-            unused = take_back_locked(head_, freed_);
+            unused = give_back_locked(head_);
             if (freed_.empty() && !unused) {
                 leave_locked(head_);
-                return released_;
+                return released();
             }
         }
         if (unused) [[unlikely]]
@@ -215,7 +226,7 @@ int pass::finish() noexcept
     }
     free_unused(kept_source_, {nullptr, freed_.blocks});
     free_memory_of_head(kept_source_, kept_);
-    return released_;
+    return released();
 }
 
 } // namespace detail

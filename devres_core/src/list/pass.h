@@ -62,10 +62,11 @@ public:
     // Returns: how many resources were released, group markers not counted.
     int finish() noexcept;
 
-    // The newest resource that is pending, or null; from now on it is the caller's, to be given to free().
+    // The newest resource that is pending, or null; from now on it is the caller's, to be given to discard().
     resource* pop() noexcept;
-    // Keeps the memory of a resource that is done with, to give it back in finish().
-    void free(resource* res) noexcept;
+    // Keeps the memory of a resource that is done with and was not released by run(), to give it back in
+    // finish().
+    void discard(resource* res) noexcept;
 
     bool is_empty() const noexcept { return !pending_; }
     // Null if the owner has ended on this thread since the pass joined.
@@ -99,6 +100,11 @@ private:
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
     void free_slot(resource* res) noexcept;
+    int released() const noexcept
+    {
+        return besides_slots_ + static_cast<int>(freed_.slot_count + slots_given_back_);
+    }
+    unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -111,8 +117,9 @@ private:
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
     upstream* kept_source_ = nullptr;
-    std::uint32_t epoch_ = no_epoch; // of what was taken in one step
-    int released_ = 0;
+    std::uint32_t epoch_ = no_epoch;     // of what was taken in one step
+    int besides_slots_ = 0;              // released, less the slots that were not
+    std::uint32_t slots_given_back_ = 0; // of those that were freed
     kind kind_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
     bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
@@ -125,6 +132,7 @@ inline void pass::join_locked(devres_head* head) noexcept
     head_ = head;
     next_ = passes_of(head);
     passes_of(head) = this;
+    list_of(head).set_quiet_locked(false);
 }
 
 inline void pass::take_locked(devres_head* head, resource* res) noexcept

@@ -53,7 +53,7 @@ int handle_cancel(resource* res) noexcept
         const release_scope releasing;
         ops->drop(one.head(), res);
     }
-    one.free(res);
+    one.discard(res);
     one.finish();
     return 0;
 }

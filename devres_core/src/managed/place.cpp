@@ -50,7 +50,7 @@ void place::replace_locked(devres_head* head, resource* old) noexcept
 void place::leave() noexcept
 {
     while (resource* old = presence_.pop())
-        presence_.free(old);
+        presence_.discard(old);
     presence_.finish();
 }
 
@@ -80,7 +80,7 @@ resource* place::commit() noexcept
     }
     if (resource_state::of(res).storage() == storage_kind::shared)
         let_go_by_handle(res); // there will be no handle
-    presence_.free(res);
+    presence_.discard(res);
     leave();
     return nullptr;
 }
@@ -105,7 +105,7 @@ void place::give_up() noexcept
         }
     }
     if (mine)
-        presence_.free(res);
+        presence_.discard(res);
     leave();
 }
 

@@ -102,7 +102,9 @@ template <class Fill>
                                                        pass* presence = nullptr, bool linked = true) noexcept
 {
     block_request wanted;
-    {
+    if (!has_memory(head)) [[unlikely]] {
+        wanted = first_block(what.size_class);
+    } else {
         const guard held(head, function);
         if (resource* res = attach_at_hand_locked(head, what, fill, presence, linked)) [[likely]]
             return res;

@@ -4,14 +4,6 @@
 
 namespace devres::detail {
 
-std::uint32_t block::bytes_for(std::uint32_t slot_bytes, std::uint32_t reserved) noexcept
-{
-    const std::uint32_t small = static_cast<std::uint32_t>(sizeof(block)) + slot_bytes;
-    if (small <= most_of_small)
-        return small;
-    return large_front((slot_bytes + page_bytes - 1) / page_bytes) + reserved + slot_bytes;
-}
-
 block* block::place(void* memory, std::uint32_t bytes, std::uint32_t reserved) noexcept
 {
     auto* b = ::new (memory) block{nullptr, nullptr, 0, 0, sizeof(block), bytes};

@@ -56,7 +56,13 @@ struct block {
 
     // How many bytes a block takes that has room for `slot_bytes` bytes of slots, and `reserved` bytes for
     // something else if it is large.
-    static std::uint32_t bytes_for(std::uint32_t slot_bytes, std::uint32_t reserved) noexcept;
+    static std::uint32_t bytes_for(std::uint32_t slot_bytes, std::uint32_t reserved) noexcept
+    {
+        const auto small = static_cast<std::uint32_t>(sizeof(block)) + slot_bytes;
+        if (small <= most_of_small)
+            return small;
+        return large_front((slot_bytes + page_bytes - 1) / page_bytes) + reserved + slot_bytes;
+    }
     // Lays out a block in `bytes` bytes of memory.
     static block* place(void* memory, std::uint32_t bytes, std::uint32_t reserved) noexcept;
     bool is_large() const noexcept { return limit > most_of_small; }
@@ -170,7 +176,8 @@ private:
     bool is_slot_of_large(std::uint32_t offset) noexcept
     {
         const std::uint32_t page = page_of(offset);
-        if (!(first()[page] & walked)) [[unlikely]]
+        const page_table& known = *table();
+        if (!(first()[page] & walked) && (known.page != page || known.walked_to <= offset)) [[unlikely]]
             walk(page);
         const std::uint32_t n = (offset - page_start(page)) / unit;
         return (starts(page)[n / 64] >> (n % 64) & 1u) != 0;

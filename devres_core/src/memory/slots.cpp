@@ -42,10 +42,9 @@ void forget_free_slots(block* memory) noexcept
 // tables. A tool that watches memory shall recognise stale pointers for as long as it can: then none is kept.
 unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
 {
-    block*& memory = memory_of(head);
-    block* const newest = memory;
+    block* const newest = memory_of(head);
     if constexpr (checked_memory) {
-        memory = nullptr;
+        memory_of(head) = nullptr;
         return {newest, nullptr};
     }
     forget_free_slots(newest);
@@ -67,7 +66,7 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
         }
         b = older;
     }
-    memory = stays ? stays : tables_in;
+    block* memory = stays ? stays : tables_in;
     memory->older = memory == tables_in ? nullptr : tables_in;
     if (tables_in)
         tables_in->older = nullptr;
@@ -75,6 +74,7 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
     memory->live = 0;
     memory->special = special;
     memory->start_afresh();
+    memory_of(head) = memory;
     return unused;
 }
 
@@ -117,10 +117,8 @@ block_request ask_locked(devres_head* head, unsigned size_class) noexcept
 {
     const std::uint32_t need = class_bytes(size_class);
     const block* memory = memory_of(head);
-    if (!memory) {
-        const std::uint32_t bytes = block::bytes_for(need, 0);
-        return {bytes, bytes, 0};
-    }
+    if (!memory)
+        return first_block(size_class);
     std::uint64_t total = 0;
     for (const block* b = memory; b; b = b->older)
         total += b->bytes() - b->first_slot();
@@ -171,16 +169,16 @@ void supply::free_unneeded() noexcept
 
 void supply::add_block_locked(devres_head* head) noexcept
 {
-    block*& newest = memory_of(head);
-    if (newest) {
-        block_->more = newest->more;
-        block_->live = newest->live;
-        block_->special = newest->special;
-        block_->older = newest;
-        newest->more = nullptr;
-    }
-    newest = block_;
+    block* newest = block_;
     block_ = nullptr;
+    if (block* before = memory_of(head)) {
+        newest->more = before->more;
+        newest->live = before->live;
+        newest->special = before->special;
+        newest->older = before;
+        before->more = nullptr;
+    }
+    memory_of(head) = newest;
     if (reserved_ && !newest->more) {
         newest->more = ::new (static_cast<char*>(newest->end_of_reserved()) - sizeof(tables)) tables{};
         for (block* b = newest->older; b; b = b->older)
@@ -308,13 +306,6 @@ void free_unused(upstream* source, const unused_memory& unused) noexcept
         free_own_block(res);
         res = next;
     }
-}
-
-class index* index_of_locked(devres_head* head) noexcept
-{
-    const block* memory = memory_of(head);
-    class index* known = memory && memory->more ? memory->more->index : nullptr;
-    return known && known->has_epoch(list_of(head).epoch_locked()) ? known : nullptr;
 }
 
 } // namespace devres::detail

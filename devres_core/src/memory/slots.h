@@ -16,6 +16,7 @@
 #include "env/env.h"
 #include "list/memory.h"
 #include "memory/block.h"
+#include "memory/index.h"
 
 namespace devres::detail {
 
@@ -30,6 +31,12 @@ struct block_request {
     std::uint32_t reserved; // of `bytes`, for tables
 };
 
+// What the first slot of a head takes.
+inline block_request first_block(unsigned size_class) noexcept
+{
+    const std::uint32_t bytes = block::bytes_for(class_bytes(size_class), 0);
+    return {bytes, bytes, 0};
+}
 // What it takes for a slot of that class.
 block_request ask_locked(devres_head* head, unsigned size_class) noexcept DEVRES_REQUIRES(list_of(head));
 // What it takes for tables.
@@ -85,6 +92,13 @@ resource* slot_at_locked(devres_head* head, const void* p) noexcept DEVRES_REQUI
     DEVRES_REQUIRES(list_of(head));
 
 // The index of a head, or null. One that has been overtaken by a release of everything counts as none.
-class index* index_of_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+inline class index* index_of_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    const block* memory = memory_of(head);
+    if (!memory || !(memory->special & block::has_index)) [[likely]]
+        return nullptr;
+    class index* known = memory->more->index;
+    return known->has_epoch(list_of(head).epoch_locked()) ? known : nullptr;
+}
 
 } // namespace devres::detail

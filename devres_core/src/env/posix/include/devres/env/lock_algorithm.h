@@ -108,12 +108,11 @@ public:
         if (owner_.load(std::memory_order_relaxed) != nullptr)
             end_bias();
         if (candidate_ != me) {
-            streak_ = 0;
+            still_needed_ = Sync::streak(ended_);
             if (!earned_)
                 candidate_ = me;
-        } else if (++streak_ >= Sync::streak(ended_) && Sync::may_bias()) {
-            earned_ = true;
-            owner_.store(me, std::memory_order_relaxed);
+        } else if (--still_needed_ == 0) [[unlikely]] {
+            earn_bias(me);
         }
         return lock_mode::basic;
     }
@@ -155,23 +154,32 @@ public:
 private:
     friend struct ::model::lock_access;
 
-    void end_bias() noexcept
+    [[gnu::noinline, gnu::cold]] void end_bias() noexcept
     {
         owner_.store(nullptr, std::memory_order_seq_cst);
         parking<Sync>::sleep_until(Sync::lot(), inside_, 1,
                                    [this] { return inside_.load(std::memory_order_acquire) == 0; });
         ended_ = static_cast<std::uint8_t>(ended_ == 255 ? 255 : ended_ + 1);
+        still_needed_ = Sync::streak(ended_);
+    }
+    [[gnu::noinline, gnu::cold]] void earn_bias(const void* me) noexcept
+    {
+        still_needed_ = Sync::streak(ended_);
+        if (!Sync::may_bias())
+            return;
+        earned_ = true;
+        owner_.store(me, std::memory_order_relaxed);
     }
 
     atomic<const void*> owner_{nullptr}; // the thread that may take the lock without the basic lock
-    // Guarded by lock_: who has had the last `streak_` sections. Once a bias was earned, nobody else may earn
-    // one (invariant 3).
+    // Guarded by lock_: who has had the last sections. Once a bias was earned, nobody else may earn one
+    // (invariant 3).
     const void* candidate_ = nullptr;
     atomic<std::uint32_t> inside_{0}; // 1: the owner has done so
     basic_lock<Sync> lock_;
     // Guarded by lock_.
-    std::uint32_t streak_ = 0;
-    std::uint8_t ended_ = 0; // biases
+    std::uint32_t still_needed_ = Sync::streak(0); // sections of the candidate, until it earns a bias
+    std::uint8_t ended_ = 0;                       // biases
     bool earned_ = false;
     bool suspended_ = false;
 };
