@@ -582,11 +582,12 @@ static void family_groups_open_inside(struct kunit *test)
 	own_close_group(own, A);
 	KUNIT_EXPECT_EQ(test, 2, own_release_group(own, A));
 	KUNIT_EXPECT_STREQ(test, journal, "ba");
-	/* Silent only if the owner has nothing else. */
+	in(test, own, 'c');
 	expect_warn(test);
 	KUNIT_EXPECT_EQ(test, 0, own_release_group(own, B));
-	own_end(test, own);
 	KUNIT_EXPECT_STREQ(test, journal, "ba");
+	own_end(test, own);
+	KUNIT_EXPECT_STREQ(test, journal, "bac");
 #endif
 }
 
