@@ -15,6 +15,7 @@
 //   thread.h     this_thread() and class release_scope
 //   wait_clock.h class wait_clock, which says when a wait has become so long that it is to be reported
 //   upstream.h   `upstream`, the type of what a user may give a head as its source of memory
+//   call.h       call_release(), call_match(), call_visit(): how a callback of the user is called
 //   sanitizer.h  poison() and unpoison(), and whether they do anything
 //   errors.h     the numbers of errors, as macros
 //

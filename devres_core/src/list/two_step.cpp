@@ -6,6 +6,8 @@
 
 #include <devres/env/errors.h>
 
+#include <devres/env/call.h>
+
 #include "list/pass.h"
 
 namespace devres {
@@ -16,7 +18,7 @@ namespace {
 void release_raw(devres_head* head, resource* res)
 {
     if (const dr_release_t release = raw_prefix_of(res).release)
-        release(head, res->payload());
+        call_release(head, release, res->payload());
 }
 
 // Idle is the only life in which the caller may do something with a resource of its own.
@@ -37,7 +39,7 @@ resource* match_locked(devres_head* head, resource* res, dr_release_t release, d
     for (; res; res = list_of(head).older_locked(res)) {
         if (res->ops != &raw_ops || raw_prefix_of(res).release != release)
             continue;
-        if (!match || match(head, res->payload(), match_data))
+        if (!match || call_match(head, match, res->payload(), match_data))
             return res;
     }
     return nullptr;
@@ -67,7 +69,7 @@ constexpr resource_ops raw_ops{resource_kind::raw, &release_raw, nullptr};
 
 void free_resource(resource* res) noexcept
 {
-    if (res->ops != &raw_ops) {
+    if (res->ops->kind == resource_kind::group) {
         free_marker(res);
         return;
     }
@@ -188,7 +190,7 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
     const callback_guard held(head, "devres_for_each_res");
     for (resource* res = match_locked(head, list_of(head).newest_locked(), release, match, match_data); res;
          res = match_locked(head, list_of(head).older_locked(res), release, match, match_data))
-        fn(head, res->payload(), data);
+        call_visit(head, fn, res->payload(), data);
 }
 
 } // namespace devres
