@@ -10,7 +10,8 @@ namespace devres {
 
 namespace {
 
-void print(const device* dev, const char* error, const char* format, std::va_list args) noexcept
+[[gnu::format(printf, 3, 0)]] void print(const device* dev, const char* error, const char* format,
+                                         std::va_list args) noexcept
 {
     char text[512];
     std::vsnprintf(text, sizeof text, format, args);

@@ -17,6 +17,7 @@ failures=0 headers=0
 for compiler in "$@"; do
     for folder in "${includes[@]}"; do
         for header in "$folder"/devres/*.h; do
+            [[ -e $header ]] || continue
             headers=$((headers + 1))
             if output=$("$compiler" -std=c++17 -fsyntax-only "${includes[@]/#/-I}" -x c++ "$header" 2>&1); then
                 echo "FAILED: $compiler takes ${header##*/} as C++17"

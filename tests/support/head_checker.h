@@ -19,17 +19,16 @@ inline std::size_t checked_count(const devres_head& head)
     using namespace detail;
     auto* h = const_cast<devres_head*>(&head); // SAFETY: only the lock is changed
     const guard held(h, "checked_count");
-    resource_list& list = list_of(h);
     std::size_t n = 0;
     const resource* older = nullptr;
-    for (const resource* res = list.oldest_locked(); res; res = list.newer_locked(res), ++n) {
+    for (const resource* res = list_of(h).oldest_locked(); res; res = list_of(h).newer_locked(res), ++n) {
         const life_state life = resource_state::of(res).life();
         const bool marked = life == life_state::listed || life == life_state::constructing;
-        if (list.older_locked(res) != older || !marked || !list.is_current_locked(res))
+        if (list_of(h).older_locked(res) != older || !marked || !list_of(h).is_current_locked(res))
             std::abort();
         older = res;
     }
-    if (list.newest_locked() != older)
+    if (list_of(h).newest_locked() != older)
         std::abort();
     return n;
 }

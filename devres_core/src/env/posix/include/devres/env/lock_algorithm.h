@@ -161,6 +161,7 @@ private:
     // Somebody sleeps, perhaps until this thread is not inside (see try_acquire()), or has the lock, or it is
     // biased. `held`: this thread has the basic lock already.
     [[gnu::noinline, gnu::cold]] void acquire_unusually(bool held) noexcept
+        DEVRES_NO_THREAD_SAFETY_ANALYSIS // it returns with the lock, which a parameter says is held already
     {
         if (!held) {
             parking<Sync>::wake(Sync::lot(), inside_, 1);
