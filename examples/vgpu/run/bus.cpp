@@ -30,10 +30,7 @@ void bus::pull()
         return;
     get_device(displays_[0]);
     display_device* first = displays_[0];
-    for (device* display : displays_)
-        device_unregister(display);
-    if (hub_)
-        device_unregister(hub_);
+    device_unregister_tree(hub_ ? hub_ : first); // all of them, with one wait
     last_frame_ = std::move(first->last_frame);
     put_device(first);
     displays_.clear();
