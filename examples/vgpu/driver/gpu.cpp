@@ -198,6 +198,7 @@ void gpu_postclose(drm_device* drm, drm_file* file)
         f.handles.clear();
         f.blobs.clear();
     }
+    drm_wake_up(drm); // the screen may have gone dark, and others may wait for a vblank
     delete &f;
 }
 

@@ -43,14 +43,16 @@ bool has_hung_up(int socket)
 
 } // namespace
 
-open_file::open_file(drm_file* opened, unique_fd connection)
-    : file(opened), socket(std::move(connection)), name(name_of_peer(socket.get()))
+open_file::open_file(drm_file* opened, unique_fd connection, std::atomic<std::size_t>& count)
+    : file(opened), socket(std::move(connection)), name(name_of_peer(socket.get())), count_(count)
 {
+    ++count_;
 }
 
 open_file::~open_file()
 {
     drm_close(file);
+    --count_;
 }
 
 // --- Life -------------------------------------------------------------------------------------------------
@@ -185,7 +187,7 @@ void server::accept_card(int listener)
     drop(name_of_peer(
         connection.get())); // the kernel gives a name again, perhaps before its end was noticed here
     set_client(file, who.pid, who.uid, connection.get());
-    auto opened = std::make_shared<open_file>(file, std::move(connection));
+    auto opened = std::make_shared<open_file>(file, std::move(connection), count_);
     opened->process = group;
     {
         const std::lock_guard also(lock_);
@@ -222,12 +224,6 @@ std::shared_ptr<open_file> server::find(std::uint64_t name) const
     const std::lock_guard held(lock_);
     const auto found = files_.find(name);
     return found == files_.end() ? nullptr : found->second;
-}
-
-std::size_t server::open_files() const
-{
-    const std::lock_guard held(lock_);
-    return files_.size();
 }
 
 void server::wait_if_closed(std::uint64_t name) const

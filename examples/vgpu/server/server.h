@@ -9,6 +9,7 @@
 // Thread safety: any thread. It must outlive the devices whose nodes it listens for.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstdint>
 #include <map>
@@ -27,7 +28,8 @@ namespace vgpu {
 
 // A file that a client has open. Destroying it closes it.
 struct open_file {
-    open_file(devres::drm_file* opened, unique_fd connection);
+    // `count`: how many there are.
+    open_file(devres::drm_file* opened, unique_fd connection, std::atomic<std::size_t>& count);
     ~open_file();
     open_file(const open_file&) = delete;
     open_file& operator=(const open_file&) = delete;
@@ -36,6 +38,9 @@ struct open_file {
     const unique_fd socket;
     const std::uint64_t name;
     pid_t process = 0;
+
+private:
+    std::atomic<std::size_t>& count_;
 };
 
 class server final : public card_server {
@@ -54,8 +59,8 @@ public:
     int listen(int socket, devres::drm_device* drm) override;
     void unlisten(int socket) override;
 
-    // How many files are open.
-    std::size_t open_files() const;
+    // How many files are open, with those that a client has closed while one of its calls was under way.
+    std::size_t open_files() const { return count_; }
 
     // Null: there is none of that name.
     std::shared_ptr<open_file> find(std::uint64_t name) const;
@@ -74,6 +79,7 @@ private:
     unique_fd epoll_;
     unique_fd calls_;
     std::thread thread_;
+    std::atomic<std::size_t> count_{0};
 
     std::mutex accepting_;                         // held while a listener is used, so that unlisten can wait
     std::map<int, devres::drm_device*> listeners_; // guarded by accepting_

@@ -27,6 +27,7 @@ std::condition_variable hold_changed;
 std::string held_name;
 int until_held = 0; // so many more calls of that name
 enum class hold { no, wanted, now } holding = hold::no;
+std::uint64_t holds_ended = 0;
 
 } // namespace
 
@@ -44,7 +45,7 @@ traced_call::~traced_call()
     if (holding == hold::wanted && held_name == name_ && --until_held == 0) {
         holding = hold::now;
         hold_changed.notify_all();
-        hold_changed.wait(held, [] { return holding != hold::now; });
+        hold_changed.wait(held, [mine = holds_ended] { return holds_ended != mine; });
     }
     under_way.erase(number_);
     if (done.size() < most)
@@ -82,6 +83,7 @@ void end_hold()
 {
     const std::lock_guard held(lock);
     holding = hold::no;
+    ++holds_ended;
     hold_changed.notify_all();
 }
 
