@@ -18,15 +18,6 @@ using namespace devres;
 namespace vgpu {
 namespace {
 
-// As SETCRTC and SETPLANE mean it: when the flip that is under way has happened.
-long commit_soon(scanout& s, call& c, std::unique_lock<std::mutex>& held, display_state next)
-{
-    c.g.flipped.wait(held, [&] { return !s.flip_is_pending(); });
-    if (const int err = s.check(next))
-        return err;
-    return s.commit(std::move(next));
-}
-
 plane_state whole_screen(framebuffer* fb, const drm_mode_modeinfo& mode, std::uint32_t x, std::uint32_t y)
 {
     plane_state p;
@@ -89,7 +80,7 @@ long set_crtc(scanout& s, call& c, drm_mode_crtc& r)
         } else {
             next.planes[1] = next.planes[2] = {};
         }
-        result = commit_soon(s, c, held, std::move(next));
+        result = commit_and_wait(s, c, held, std::move(next));
     }
     drm_wake_up(&c.g);
     return result;
@@ -146,7 +137,7 @@ long set_plane(scanout& s, call& c, drm_mode_set_plane& r)
         }
         if (const int err = s.check(next))
             return err;
-        result = commit_soon(s, c, held, std::move(next));
+        result = commit_and_wait(s, c, held, std::move(next));
     }
     drm_wake_up(&c.g);
     return result;
@@ -161,13 +152,12 @@ long cursor2(scanout& s, call& c, drm_mode_cursor2& r)
     if (r.crtc_id != crtc_id)
         return -ENOENT;
     std::unique_lock held(c.g.lock);
-    c.g.flipped.wait(held, [&] { return !s.flip_is_pending(); });
     display_state next = s.now();
     plane_state& p = next.planes[2];
     if (r.flags & DRM_MODE_CURSOR_BO) {
         if (r.handle == 0) {
             p = {};
-            return s.commit(std::move(next));
+            return commit_and_wait(s, c, held, std::move(next));
         }
         buffer* memory = find_handle(c.file, r.handle);
         if (!memory)
@@ -198,7 +188,7 @@ long cursor2(scanout& s, call& c, drm_mode_cursor2& r)
         return 0; // it will appear there
     if (const int err = s.check(next))
         return err;
-    return s.commit(std::move(next));
+    return commit_and_wait(s, c, held, std::move(next));
 }
 
 long cursor(scanout& s, call& c, drm_mode_cursor& r)

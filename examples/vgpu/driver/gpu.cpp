@@ -186,11 +186,13 @@ void gpu_postclose(drm_device* drm, drm_file* file)
 {
     gpu& g = *static_cast<gpu*>(drm); // SAFETY: this driver's drm_devices are gpus
     client_file& f = client_of(file);
-    const auto display = g.display.try_access(); // there, or dark and without anything of this file
+    const auto display = g.display.try_access(); // if it is there
     {
         const std::lock_guard held(g.lock);
         if (display)
-            display->forget(f);
+            for (const auto& [id, fb] : f.framebuffers)
+                display->remove(fb.get());
+        std::erase_if(g.pending, [&](const pending_event& e) { return e.file == &f; });
         std::erase(g.files, &f);
         if (g.master == &f)
             g.master = nullptr;

@@ -65,6 +65,16 @@ struct client_file {
     std::deque<std::vector<std::uint8_t>> events;
 };
 
+// An event that a file waits for. It refers to the file, and so lives where files do: a file may be closed
+// while the hardware goes, when the engine can be reached no more and its thread has yet to send the last
+// events.
+struct pending_event {
+    client_file* file;
+    std::uint64_t due;  // the vblank
+    std::uint32_t type; // DRM_EVENT_*
+    std::uint64_t user_data;
+};
+
 struct gpu : devres::drm_device {
     gpu(int card_number, std::pmr::memory_resource* memory);
 
@@ -76,6 +86,7 @@ struct gpu : devres::drm_device {
     devres::devres_ptr<scanout> display; // the hardware: there or not
 
     std::vector<client_file*> files;
+    std::vector<pending_event> pending;
     client_file* master = nullptr;
     std::uint32_t next_magic = 1;
 

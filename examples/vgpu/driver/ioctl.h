@@ -140,6 +140,11 @@ struct property_list {
     std::vector<std::uint32_t> ids;
     std::vector<std::uint64_t> values;
 };
+// Commits when the flip before it has happened, and returns when this one has: what comes next never finds
+// the screen busy. `events`, if not null, gets one.
+long commit_and_wait(scanout& s, call& c, std::unique_lock<std::mutex>& held, display_state next,
+                     client_file* events = nullptr, std::uint64_t user_data = 0);
+
 property_list list_properties(const call& c, const display_state& now, std::uint32_t object);
 
 } // namespace vgpu

@@ -251,10 +251,7 @@ long destroy_blob(call& c, drm_mode_destroy_blob& r)
 
 // --- Setting ----------------------------------------------------------------------------------------------
 
-namespace {
-
-// Commits when the flip before it has happened, and returns when this one has. The vblank thread goes on
-// until the section is empty, so that this ends.
+// The vblank thread goes on until the section is empty, so that this ends.
 long commit_and_wait(scanout& s, call& c, std::unique_lock<std::mutex>& held, display_state next,
                      client_file* events, std::uint64_t user_data)
 {
@@ -266,8 +263,6 @@ long commit_and_wait(scanout& s, call& c, std::unique_lock<std::mutex>& held, di
     c.g.flipped.wait(held, [&] { return !s.flip_is_pending(); });
     return 0;
 }
-
-} // namespace
 
 long set_property(scanout& s, call& c, drm_mode_obj_set_property& r)
 {
@@ -284,7 +279,7 @@ long set_property(scanout& s, call& c, drm_mode_obj_set_property& r)
             return err;
         if (const int err = s.check(next))
             return err;
-        result = commit_and_wait(s, c, held, std::move(next), nullptr, 0);
+        result = commit_and_wait(s, c, held, std::move(next));
     }
     drm_wake_up(&c.g);
     return result;

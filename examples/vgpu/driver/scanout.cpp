@@ -130,7 +130,7 @@ bool scanout::is_modeset(const display_state& next) const
 
 int scanout::reserve(const client_file& f) const
 {
-    const auto waiting = std::ranges::count(pending_, &f, &pending_event::file);
+    const auto waiting = std::ranges::count(gpu_.pending, &f, &pending_event::file);
     return static_cast<std::size_t>(waiting) + f.events.size() < most_events ? 0 : -ENOMEM;
 }
 
@@ -146,7 +146,7 @@ int scanout::commit(display_state next, client_file* file, std::uint64_t user_da
     if (now_.is_on() && !ended_) {
         flip_pending_ = true;
         if (file)
-            pending_.push_back({file, sequence_ + 1, DRM_EVENT_FLIP_COMPLETE, user_data});
+            gpu_.pending.push_back({file, sequence_ + 1, DRM_EVENT_FLIP_COMPLETE, user_data});
     } else if (file) { // no vblank will come
         deliver({file, sequence_, DRM_EVENT_FLIP_COMPLETE, user_data});
     }
@@ -170,13 +170,6 @@ void scanout::remove(const framebuffer* fb)
     }
     if (was_on && !now_.is_on())
         tick(vgpu::now_ns());
-}
-
-void scanout::forget(client_file& f)
-{
-    std::erase_if(pending_, [&](const pending_event& e) { return e.file == &f; });
-    for (const auto& [id, fb] : f.framebuffers)
-        remove(fb.get());
 }
 
 // --- Vblanks ----------------------------------------------------------------------------------------------
@@ -207,7 +200,7 @@ int scanout::queue_vblank_event(client_file& file, std::uint64_t due, std::uint6
     if (due <= sequence_)
         deliver(e);
     else
-        pending_.push_back(e);
+        gpu_.pending.push_back(e);
     return 0;
 }
 
@@ -217,7 +210,7 @@ void scanout::tick(std::int64_t now_ns)
     time_ns_ = now_ns;
     flip_pending_ = false;
     const bool last = ended_ || !now_.is_on();
-    std::erase_if(pending_, [&](const pending_event& e) {
+    std::erase_if(gpu_.pending, [&](const pending_event& e) {
         const bool happens = last || e.due <= sequence_;
         if (happens)
             deliver(e);

@@ -76,21 +76,12 @@ public:
     // The last one: everybody who waits for an event gets it.
     void end(std::int64_t now_ns);
 
-    // A framebuffer is removed: planes that show it go off.
+    // A framebuffer is removed, by its owner or with its file: planes that show it go off.
     void remove(const framebuffer* fb);
-    // A file is closed.
-    void forget(client_file& f);
 
     image compose() const;
 
 private:
-    struct pending_event {
-        client_file* file;
-        std::uint64_t due;
-        std::uint32_t type; // DRM_EVENT_*
-        std::uint64_t user_data;
-    };
-
     int reserve(const client_file& f) const;
     void deliver(const pending_event& e);
     int check_plane(const display_state& next, int index) const;
@@ -101,7 +92,6 @@ private:
     bool ended_ = false;
     std::uint64_t sequence_ = 0;
     std::int64_t time_ns_ = 0;
-    std::vector<pending_event> pending_;
     lifetime lived_;
 };
 

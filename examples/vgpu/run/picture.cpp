@@ -174,8 +174,11 @@ private:
               left, y, of_device, of_drm, red);
         for (const verdict& v : data_.verdicts) {
             y += 18;
-            print(R"(<text x="%d" y="%d">%s %s: %s</text>)", left, y, escaped(v.client).c_str(),
-                  name_of(v.what), escaped(v.text).c_str());
+            std::string text = v.client + " " + name_of(v.what) + ": " + v.text;
+            constexpr std::size_t most = 100; // characters, that there is room for
+            if (text.size() > most)
+                text = text.substr(0, most - 3) + "...";
+            print(R"(<text x="%d" y="%d">%s</text>)", left, y, escaped(text).c_str());
         }
     }
 

@@ -24,6 +24,14 @@ namespace {
 
 class FuzzTest : public VgpuTest {};
 
+// More than the largest thing that the daemon would write.
+void* scratch()
+{
+    static void* const memory =
+        mmap(nullptr, 4u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return memory;
+}
+
 class fuzzer {
 public:
     explicit fuzzer(unsigned seed) : random_(seed) {}
@@ -36,10 +44,11 @@ public:
                 shim_close(fd);
                 fd = open_card();
             } else if (pick(20) == 0) {
-                void* memory = shim_mmap(nullptr, pick(1 << 20), PROT_READ, MAP_SHARED, fd,
+                const std::size_t length = std::size_t{4096} * (1 + pick(256));
+                void* memory = shim_mmap(nullptr, length, PROT_READ, MAP_SHARED, fd,
                                          static_cast<off_t>((1ull << 32) + 4096 * pick(1000)));
                 if (memory != MAP_FAILED)
-                    munmap(memory, 1 << 20);
+                    munmap(memory, length);
             } else {
                 call_something(fd);
             }
@@ -61,8 +70,8 @@ private:
             return random_();
         case 1:
             return ~std::uint64_t{0};
-        case 2: // memory of its own, and a little of it
-            return reinterpret_cast<std::uintptr_t>(scratch_);
+        case 2: // memory of its own
+            return reinterpret_cast<std::uintptr_t>(scratch());
         case 3:
             return 64 + pick(100); // names of framebuffers and blobs
         case 4:
@@ -96,7 +105,6 @@ private:
     }
 
     std::mt19937_64 random_;
-    std::uint8_t scratch_[256] = {};
 };
 
 void fuzz(int threads, int calls)
