@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: MIT
 #
-# devres_add_library(<component> HEADERS <file>... SOURCES <file>... [LINK <target>...])
+# devres_add_library(<component> HEADERS <file>... [HEADER_ROOTS <folder>...] SOURCES <file>... [LINK <target>...])
 #
 # Defines target devres_<component>, alias and exported name devres::<component>, from the folder that
 # calls it. The public headers' root is <folder>/include, so a library sees the headers of what it links
 # and no others: that is what keeps core ignorant of its adapters.
 
 function(devres_add_library component)
-    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;LINK")
+    cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;HEADER_ROOTS;SOURCES;LINK")
+    if(NOT arg_HEADER_ROOTS)
+        set(arg_HEADER_ROOTS include)
+    endif()
     set(target devres_${component})
 
     add_library(${target} ${arg_SOURCES})
     add_library(devres::${component} ALIAS ${target})
-    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS include FILES ${arg_HEADERS})
+    target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${arg_HEADER_ROOTS} FILES ${arg_HEADERS})
     target_link_libraries(${target} PUBLIC ${arg_LINK})
     target_compile_features(${target} PUBLIC cxx_std_20)
     target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti)

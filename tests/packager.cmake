@@ -20,7 +20,7 @@ endforeach()
 add_subdirectory(compile_fail)
 
 # Each folder is built with only what it may see, and notices what it may not.
-foreach(border IN ITEMS list memory revocation env core device drm)
+foreach(border IN ITEMS list memory managed revocation env core device drm)
     devres_add_packager_test(border_${border}
         ${CMAKE_CURRENT_SOURCE_DIR}/borders/check.sh ${border} ${CMAKE_CURRENT_BINARY_DIR}/borders/${border})
 endforeach()
@@ -55,7 +55,8 @@ if(Python3_FOUND)
         devres_add_packager_test(codegen_${compiler_name}
             ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/codegen/check_fast_path.py
             ${CMAKE_CURRENT_SOURCE_DIR}/codegen/readers.cpp ${compiler}
-            ${PROJECT_SOURCE_DIR}/devres_core/include ${PROJECT_SOURCE_DIR}/device_adapter/include
+            ${PROJECT_SOURCE_DIR}/devres_core/include ${PROJECT_SOURCE_DIR}/devres_core/src/env/posix/include
+            ${PROJECT_SOURCE_DIR}/device_adapter/include
             ${PROJECT_SOURCE_DIR}/drm_adapter/include)
     endforeach()
 endif()

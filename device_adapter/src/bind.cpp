@@ -7,7 +7,7 @@
 
 #include <devres/detail/binding.h>
 #include <devres/detail/report.h>
-#include <devres/detail/thread.h>
+#include <devres/env/thread.h>
 
 namespace devres {
 namespace detail {
@@ -46,12 +46,15 @@ void device_core::leave_section(device* dev) noexcept
 bool device_core::would_deadlock(device* dev, const char* function) noexcept
 {
     const char* why = nullptr;
-    if (dev->binder_.load(std::memory_order_relaxed) == this_thread())
+    const void* binder = dev->binder_.load(std::memory_order_relaxed);
+    if (binder == this_thread())
         why = "called from inside bind or unbind of the same device";
     else if (dev->references_.is_ending())
         why = "called while the last put releases the device";
     else if (releasing_here(&dev->devres)) // unbind waits for whoever releases something of the device (C15)
         why = "called from inside a release callback of the same device";
+    else if (binder && constructing_here(&dev->devres)) // and for whoever constructs something in its memory
+        why = "called from inside a constructor that bind or unbind of the same device waits for";
     if (why)
         warn(function, &dev->devres, "%s", why);
     return why != nullptr;

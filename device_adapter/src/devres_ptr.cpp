@@ -10,7 +10,7 @@
 #include <utility>
 
 #include <devres/detail/report.h>
-#include <devres/detail/thread.h>
+#include <devres/env/thread.h>
 
 namespace devres::detail {
 

@@ -14,8 +14,8 @@
 #include <new>
 
 #include <devres/detail/report.h>
-#include <devres/detail/thread.h>
 #include <devres/drm_device.h>
+#include <devres/env/thread.h>
 
 namespace devres {
 namespace detail {

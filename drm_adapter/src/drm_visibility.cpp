@@ -10,8 +10,8 @@
 #include <utility>
 
 #include <devres/detail/report.h>
-#include <devres/detail/thread.h>
 #include <devres/drm_device.h>
+#include <devres/env/thread.h>
 
 namespace devres {
 namespace detail {

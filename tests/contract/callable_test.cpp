@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include <devres/env/sanitizer.h>
+
 #include "contract/contract.h"
 #include "support/environment.h"
 

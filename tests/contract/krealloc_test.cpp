@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstring>
 
+#include <devres/env/sanitizer.h>
+
 #include "contract/contract.h"
 
 using namespace devres;

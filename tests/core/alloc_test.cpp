@@ -84,7 +84,7 @@ TEST_F(DevresAllocTest, ARemovedResourceMayBeAddedAgain)
 TEST_F(DevresAllocDeathTest, FreeingAListedResourceAborts)
 {
     item* i = add(1);
-    EXPECT_DEATH(devres_free(i), "devres_free");
+    EXPECT_DEATH(devres_free(i), "devres_free: bench \"bench-1\": resource item");
 }
 
 // C5: adding a listed resource is a BUG.

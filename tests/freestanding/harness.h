@@ -29,8 +29,8 @@ void write_error(const char* text) noexcept;
 void fail(const char* file, int line, const char* expression) noexcept;
 
 // Runs `misuse`, which has to end in a BUG whose report contains `words`. Returns false and reports if it
-// does not. What was locked stays locked and what was live stays live: use an owner that nobody needs
-// afterwards.
+// does not. What was locked stays locked, so use an owner that nobody needs afterwards; what memory was taken
+// meanwhile is given back.
 bool reports_a_bug(void (*misuse)(), const char* words) noexcept;
 
 // Called by the environment instead of aborting: does not return.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // What the other tests here stand on: the array of bytes, the spinlock, warnings and BUGs.
-#include "env/spinlock.h"
 #include "harness.h"
 #include "memory.h"
+#include <devres/env/spinlock.h>
 
 #include <cstdint>
 

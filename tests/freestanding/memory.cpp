@@ -13,6 +13,7 @@ constexpr std::size_t unit = 16;
 struct alignas(unit) block {
     std::size_t units; // with this header
     bool taken;
+    unsigned generation; // in which it was taken
 };
 static_assert(sizeof(block) == unit);
 
@@ -20,6 +21,7 @@ constexpr std::size_t array_units = (1u << 20) / unit;
 alignas(unit) constinit unsigned char array[array_units * unit] = {};
 constinit bool laid_out = false;
 constinit int live = 0;
+constinit unsigned generation_now = 0;
 constinit int calls_left = 0; // until there is no memory; 0: there is no such limit
 constinit bool none_left = false;
 
@@ -29,7 +31,7 @@ block* first_block() noexcept
     auto* first = reinterpret_cast<block*>(array);
     if (!laid_out) {
         laid_out = true;
-        *first = {array_units, false};
+        *first = {array_units, false, 0};
     }
     return first;
 }
@@ -54,7 +56,7 @@ void join_free_neighbours(block* each) noexcept
 void cut(block* each, std::size_t units) noexcept
 {
     if (each->units > units) {
-        each[units] = {each->units - units, false};
+        each[units] = {each->units - units, false, 0};
         each->units = units;
     }
 }
@@ -84,6 +86,7 @@ void* take_bytes(std::size_t size, std::size_t alignment) noexcept
         }
         cut(each, units);
         each->taken = true;
+        each->generation = generation_now;
         live++;
         return each + 1;
     }
@@ -96,6 +99,18 @@ void give_bytes(void* memory) noexcept
         return;
     (static_cast<block*>(memory) - 1)->taken = false;
     live--;
+}
+
+unsigned new_generation() noexcept
+{
+    return ++generation_now;
+}
+
+void give_bytes_since(unsigned generation) noexcept
+{
+    for (block* each = first_block(); each != array_end(); each = next_of(each))
+        if (each->taken && each->generation >= generation)
+            give_bytes(each + 1);
 }
 
 int live_blocks() noexcept

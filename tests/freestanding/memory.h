@@ -14,6 +14,13 @@ void* take_bytes(std::size_t size, std::size_t alignment) noexcept;
 // Gives back what take_bytes() returned; null is fine.
 void give_bytes(void* memory) noexcept;
 
+// Blocks that are taken from now on are of a new generation.
+// Returns: its number.
+unsigned new_generation() noexcept;
+
+// Gives back all blocks of `generation` and of later ones.
+void give_bytes_since(unsigned generation) noexcept;
+
 // How many blocks are taken.
 int live_blocks() noexcept;
 

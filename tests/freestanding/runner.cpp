@@ -180,6 +180,7 @@ void warn(const char* text) noexcept
 [[gnu::noinline]] bool reports_a_bug(void (*misuse)(), const char* words) noexcept
 {
     expected_bug = words;
+    const volatile unsigned generation = new_generation(); // is read after the jump
     if (__builtin_setjmp(back_to_the_test) == 0) {
         misuse();
         expected_bug = nullptr;
@@ -187,6 +188,7 @@ void warn(const char* text) noexcept
         return false;
     }
     expected_bug = nullptr;
+    give_bytes_since(generation);
     return bug_had_the_words;
 }
 

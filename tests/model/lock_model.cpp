@@ -54,20 +54,22 @@ struct biased {
     template <class Lock, class Work>
     static void section(Lock& lock, Work work)
     {
-        const devres::detail::lock_mode mode = lock.acquire();
+        devres::detail::lock_mode mode{};
+        if (!lock.try_acquire(&mode))
+            mode = lock.acquire();
         work();
         lock.release(mode);
     }
 };
 
-// As the fast paths of the library: in without a locked instruction, out again because something is missing,
-// and then in the other way.
+// Two sections, one right after the other.
 struct retrying {
     template <class Lock, class Work>
     static void section(Lock& lock, Work work)
     {
-        if (lock.try_acquire_biased())
-            lock.release_to_retry();
+        devres::detail::lock_mode mode{};
+        if (lock.try_acquire(&mode))
+            lock.release(mode);
         biased::section(lock, work);
     }
 };
@@ -77,10 +79,11 @@ struct calling_out {
     template <class Lock, class Work>
     static void section(Lock& lock, Work work)
     {
-        lock.acquire_plain();
-        RL_ASSERT(!lock.try_acquire_biased());
+        devres::detail::lock_mode mode{};
+        lock.acquire_exclusive();
+        RL_ASSERT(!lock.try_acquire(&mode));
         work();
-        lock.release_plain();
+        lock.release_exclusive();
     }
 };
 

@@ -56,15 +56,14 @@ struct lock_sync {
         {
             touch();
             if constexpr (is_pointer && Fault == lock_fault::blind_owner)
-                if (is_in(at, "try_acquire_biased(") && second_look(at))
+                if (is_in(at, "try_acquire(") && second_look(at))
                     return this_thread();
             return from_number(value_.load(to_relacy(order), debug_at(at)));
         }
         void store(T value, std::memory_order order, where at = where::current())
         {
             touch();
-            const bool weak = Fault == lock_fault::relaxed_release &&
-                              (is_in(at, "release(") || is_in(at, "release_biased("));
+            const bool weak = Fault == lock_fault::relaxed_release && is_in(at, "release(");
             value_.store(to_number(value), weak ? rl::mo_relaxed : to_relacy(order), debug_at(at));
         }
         T exchange(T value, std::memory_order order, where at = where::current())
@@ -113,10 +112,7 @@ struct lock_sync {
     }
 
     static const void* this_thread() { return &threads[rl::ctx().threadx_->index_]; }
-    static bool may_bias(const void* first_owner, const void* me)
-    {
-        return Form == form::membarrier && (first_owner == nullptr || first_owner == me);
-    }
+    static bool may_bias() { return Form == form::membarrier; }
 
     static void pause() {}
     static void compiler_barrier() {}

@@ -15,8 +15,8 @@
 #pragma once
 
 // The library's templates come first: relacy redefines new, delete, malloc, free, errno and more.
-#include <devres/detail/lock_algorithm.h>
 #include <devres/detail/revocation_algorithm.h>
+#include <devres/env/lock_algorithm.h>
 
 #include <cstring>
 #include <source_location>

@@ -4,17 +4,34 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdlib>
 
 #include <devres/devres.h>
 
-#include "../../devres_core/src/core.h"
+#include "list/list.h"
 
 namespace devres::test {
 
-// Returns: how many resources and group markers are listed; aborts if a link is wrong.
+// Returns: how many resources and group markers are listed; aborts if the two directions disagree, or if what
+// is on the list is not marked so.
 inline std::size_t checked_count(const devres_head& head)
 {
-    return detail::core::check(&head);
+    using namespace detail;
+    auto* h = const_cast<devres_head*>(&head); // SAFETY: only the lock is changed
+    const guard held(h, "checked_count");
+    resource_list& list = list_of(h);
+    std::size_t n = 0;
+    const resource* older = nullptr;
+    for (const resource* res = list.oldest_locked(); res; res = list.newer_locked(res), ++n) {
+        const life_state life = resource_state::of(res).life();
+        const bool marked = life == life_state::listed || life == life_state::constructing;
+        if (list.older_locked(res) != older || !marked || !list.is_current_locked(res))
+            std::abort();
+        older = res;
+    }
+    if (list.newest_locked() != older)
+        std::abort();
+    return n;
 }
 
 } // namespace devres::test

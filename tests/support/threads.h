@@ -6,7 +6,7 @@
 #include <latch>
 #include <thread>
 
-#include <devres/detail/lock.h>
+#include <devres/env/lock.h>
 
 namespace devres::test {
 

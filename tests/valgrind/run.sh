@@ -19,7 +19,8 @@ quietly() { # the command's output matters only if it fails
 quietly cmake -G Ninja -S "$devres" -B "$work" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DDEVRES_VALGRIND=ON \
     -DDEVRES_BUILD_TESTS=OFF -DDEVRES_BUILD_BENCH=OFF -DDEVRES_BUILD_EXAMPLES=OFF
 quietly cmake --build "$work" -j 1 --target devres_core
-quietly g++ -std=c++20 -O1 -g -pthread -I "$devres/devres_core/include" "$here/misuse.cpp" \
+quietly g++ -std=c++20 -O1 -g -pthread -I "$devres/devres_core/include" \
+    -I "$devres/devres_core/src/env/posix/include" "$here/misuse.cpp" \
     "$work/devres_core/libdevres_core.a" -ldl -o "$work/misuse"
 
 failures=0

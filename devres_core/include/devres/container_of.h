@@ -3,7 +3,6 @@
 // container_of: from a pointer to a member back to the object that holds it.
 #pragma once
 
-#include <bit>
 #include <cstddef>
 #include <type_traits>
 
@@ -37,7 +36,7 @@ auto* container_of(M* member) noexcept
     using byte = std::conditional_t<std::is_const_v<M>, const std::byte, std::byte>;
     // A pointer to a data member *is* its offset in the Itanium C++ ABI, which both compilers use.
     static_assert(sizeof(Member) == sizeof(std::ptrdiff_t));
-    const auto offset = std::bit_cast<std::ptrdiff_t>(Member);
+    const auto offset = __builtin_bit_cast(std::ptrdiff_t, Member);
     // SAFETY: `member` lies `offset` bytes inside an owner, as required above.
     return reinterpret_cast<owner*>(reinterpret_cast<byte*>(member) - offset);
 }

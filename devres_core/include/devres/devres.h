@@ -18,17 +18,17 @@
 // devres_core/README.md.
 #pragma once
 
+#include <atomic>
 #include <concepts>
 #include <cstddef>
-#include <cstdint>
-#include <memory_resource>
-#include <utility>
+#include <type_traits>
 
 #include <devres/container_of.h>
 #include <devres/detail/annotations.h>
-#include <devres/detail/lock.h>
 #include <devres/detail/resource.h>
+#include <devres/detail/resource_list.h>
 #include <devres/diagnostics.h>
+#include <devres/env/upstream.h>
 #include <devres/gfp.h>
 
 namespace devres {
@@ -37,10 +37,34 @@ struct devres_head;
 struct devres_node;
 
 namespace detail {
-class arena;
-class index;
-struct pass;
-struct core; // the compiled core's way into a head
+
+class pass;
+struct block;
+struct node_access;
+
+// Where the one-step resources of a head live. Changed under the lock only; relaxed atomic, so that who
+// attaches can see beforehand that there is no memory yet.
+class memory_pointer {
+public:
+    operator block*() const noexcept { return memory_.load(std::memory_order_relaxed); }
+    memory_pointer& operator=(block* memory) noexcept
+    {
+        memory_.store(memory, std::memory_order_relaxed);
+        return *this;
+    }
+
+private:
+    std::atomic<block*> memory_{nullptr};
+};
+
+// The compiled core's ways to the parts of a head: src/list to the list and the passes, src/memory to the
+// memory. Nobody else needs more than the functions below.
+resource_list& list_of(devres_head* head) noexcept;
+pass*& passes_of(devres_head* head) noexcept;
+memory_pointer& memory_of(devres_head* head) noexcept;
+bool has_memory(const devres_head* head) noexcept;
+upstream* upstream_of(const devres_head* head) noexcept;
+
 } // namespace detail
 
 // How messages name an owner. `name` may be null; it is called without the lock and must not fail.
@@ -51,36 +75,48 @@ struct devres_owner_ops {
 
 // Lock and list, embedded in an owner as its public member `devres`. Empty it costs no allocation.
 //
-// Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (malloc if
-// null) when first needed, reused by this head, and given back when the head has been emptied.
+// Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (a
+// std::pmr::memory_resource, or null for malloc) when first needed, reused by this head, and given back when
+// the head has been drained.
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
 // of a callable on it, and the release callback in which the owner ends, if it does: so it is no member of
 // such an owner.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
-    explicit devres_head(const devres_owner_ops* ops, std::pmr::memory_resource* upstream = nullptr) noexcept;
+    explicit devres_head(const devres_owner_ops* ops, detail::upstream* upstream = nullptr) noexcept
+        : ops_(ops), upstream_(upstream)
+    {
+    }
     // Resources still on the head: WARN, and they are released (C12).
     ~devres_head();
     devres_head(const devres_head&) = delete;
     devres_head& operator=(const devres_head&) = delete;
 
 private:
-    friend struct detail::core;
+    friend detail::resource_list& detail::list_of(devres_head* head) noexcept;
+    friend detail::pass*& detail::passes_of(devres_head* head) noexcept;
+    friend detail::memory_pointer& detail::memory_of(devres_head* head) noexcept;
+    friend bool detail::has_memory(const devres_head* head) noexcept;
+    friend detail::upstream* detail::upstream_of(const devres_head* head) noexcept;
+    friend const char* devres_owner_kind(const devres_head* head) noexcept;
+    friend const char* devres_owner_name(devres_head* head) noexcept;
 
-    mutable detail::biased_lock lock_;
-    std::atomic<std::uint32_t> ended_{0}; // counts passes and claims that ended, for who waits for them
-    std::uint32_t epoch_ = 0;             // goes up when everything is detached in one step (src/state.h)
-    detail::links list_;                  // oldest at next, newest at prev
-    detail::arena* arena_ = nullptr;      // memory of one-step attaches; made at first need
-    detail::index* index_ = nullptr;      // (action, data) and large blocks; made at first removal
-    detail::pass* passes_ = nullptr;      // one record per thread that is releasing, on its stack
+    detail::resource_list list_;
+    // One for each thread that is releasing, on that thread's stack; the innermost of a thread comes first.
+    detail::pass* passes_ DEVRES_GUARDED_BY(list_) = nullptr;
+    detail::memory_pointer memory_;
     const devres_owner_ops* ops_;
-    std::pmr::memory_resource* upstream_; // null: malloc
+    detail::upstream* upstream_; // null: malloc
 };
 
 // Any type with a public member `devres_head devres`: all that the managed family asks of an owner.
 template <class O>
-concept managed_owner = std::same_as<decltype(&std::declval<O&>().devres), devres_head*>;
+concept managed_owner = requires(O& owner)
+{
+    {
+        &owner.devres
+        } -> std::same_as<devres_head*>;
+};
 
 using dr_release_t = void (*)(devres_head* head, void* res);
 using dr_match_t = bool (*)(devres_head* head, void* res, void* match_data);
@@ -142,9 +178,11 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
 int devres_release_all(devres_head* head) noexcept;
 
 // The end of an owner: passes until the head is empty, then waits until no other thread is still releasing
-// a resource it claimed before (C12, C15), then gives the head's memory back. The head stays usable.
-// A callback that adds for ever is cut off after devres_max_passes passes: WARN naming it, the rest is freed
-// unreleased.
+// a resource it claimed before, or constructing one (C12, C15), then gives the head's memory back. The head
+// stays usable.
+// Callbacks that add for ever are cut off after devres_max_passes passes that were needed because this
+// thread's own callbacks had added something: WARN naming it, the rest's memory is freed; its release is not
+// called, and the captures of callables and the objects in it are not destroyed.
 // Returns:  how many resources were released.
 // Locking:  call without locks that a release callback may want. Called from inside a release callback of the
 //           same head, it first finishes what that callback's own pass still has to do.
@@ -215,11 +253,11 @@ struct devres_node {
     devres_node& operator=(const devres_node&) = delete;
 
 private:
-    friend struct detail::core;
+    friend struct detail::node_access; // src/list/node.cpp
     detail::resource res_{};
     void (*release_)(devres_head*, devres_node*) = nullptr;
     const char* name_ = nullptr;
-    devres_head* head_ = nullptr;
+    devres_head* head_ = nullptr; // guarded by the lock of the head it names
 };
 
 // Makes `node` ready for devres_node_add. Listed: BUG.

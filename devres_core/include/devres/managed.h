@@ -25,6 +25,10 @@
 
 namespace devres {
 
+namespace detail {
+struct handle_access;
+}
+
 // A handle of one callable that was attached (A9). Move-only; dropping it leaves the callable attached.
 //
 // Thread safety: distinct handles any thread; one handle one thread at a time. Works after the owner is
@@ -32,21 +36,17 @@ namespace devres {
 class [[nodiscard]] devres_action {
 public:
     devres_action() noexcept = default;
-    devres_action(devres_action&& other) noexcept
-        : memory_(std::exchange(other.memory_, nullptr)), res_(std::exchange(other.res_, nullptr))
-    {
-    }
+    devres_action(devres_action&& other) noexcept : res_(std::exchange(other.res_, nullptr)) {}
     devres_action& operator=(devres_action&& other) noexcept
     {
-        devres_action old(std::move(*this));
-        memory_ = std::exchange(other.memory_, nullptr);
-        res_ = std::exchange(other.res_, nullptr);
+        devres_action taken(std::move(other)); // a handle that is moved to itself gets back what it had
+        std::swap(res_, taken.res_);
         return *this;
     }
     ~devres_action()
     {
         if (res_)
-            detail::handle_drop(memory_, res_);
+            detail::handle_drop(res_);
     }
 
     // Drops the callable without calling it.
@@ -62,23 +62,20 @@ public:
 
 private:
     friend struct detail::handle_access;
-    devres_action(detail::arena* memory, detail::resource* res) noexcept : memory_(memory), res_(res) {}
+    explicit devres_action(detail::resource* res) noexcept : res_(res) {}
 
-    int consume(int (*how)(detail::arena*, detail::resource*)) noexcept
+    int consume(int (*how)(detail::resource*)) noexcept
     {
-        if (!res_)
-            return -ENOENT;
-        return how(std::exchange(memory_, nullptr), std::exchange(res_, nullptr));
+        return res_ ? how(std::exchange(res_, nullptr)) : -ENOENT;
     }
 
-    detail::arena* memory_ = nullptr;
     detail::resource* res_ = nullptr;
 };
 
 namespace detail {
 
 struct handle_access {
-    static devres_action make(arena* memory, resource* res) noexcept { return {memory, res}; }
+    static devres_action make(resource* res) noexcept { return devres_action(res); }
 };
 
 template <class T>
@@ -161,24 +158,23 @@ int add_callable(devres_head* head, F&& f, devres_action* handle)
 {
     using callable = std::decay_t<F>;
     constexpr const callable_ops* ops = &callable_resource<callable>::ops;
+    const sharing shared = handle ? sharing::with_handle : sharing::none;
+    resource* res = nullptr;
     if constexpr (std::is_trivially_copyable_v<callable> && alignof(callable) <= alignof(std::max_align_t)) {
         const callable whole(std::forward<F>(f));
-        arena* memory = nullptr;
-        resource* res =
-            attach_bytes(head, ops, std::addressof(whole), sizeof(callable), handle ? &memory : nullptr);
-        if (res && handle)
-            *handle = handle_access::make(memory, res);
-        return res ? 0 : -ENOMEM;
+        res = attach_bytes(head, ops, std::addressof(whole), sizeof(callable), shared);
+        if (!res)
+            return -ENOMEM;
     } else {
-        construction place(head, ops, sizeof(callable), alignof(callable), handle != nullptr);
+        construction place(head, ops, sizeof(callable), alignof(callable), shared);
         if (!place)
             return -ENOMEM;
         construct_at<callable>(place.memory(), std::forward<F>(f));
-        // Not committed: the owner was released meanwhile, and the callable with it.
-        if (place.commit() && handle)
-            *handle = handle_access::make(place.memory_owner(), place.committed());
-        return 0;
+        res = place.commit(); // null: the owner was released meanwhile, and the callable with it
     }
+    if (handle && res)
+        *handle = handle_access::make(res);
+    return 0;
 }
 
 template <class F>
@@ -198,7 +194,8 @@ T* create(devres_head* head, Args&&... args)
     if (!place)
         return nullptr;
     construct_at<T>(place.memory(), std::forward<Args>(args)...);
-    return static_cast<T*>(place.commit()); // SAFETY: a T was just made there
+    resource* made = place.commit();
+    return made ? static_cast<T*>(made->payload()) : nullptr; // SAFETY: a T was just made there
 }
 
 } // namespace detail

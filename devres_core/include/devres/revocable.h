@@ -26,6 +26,7 @@
 
 #include <devres/detail/revocation.h>
 #include <devres/detail/type_name.h>
+#include <devres/env/thread.h>
 
 namespace devres {
 

@@ -14,8 +14,8 @@
 #include <cstdint>
 
 #include <devres/detail/annotations.h>
-#include <devres/detail/lock.h>
 #include <devres/detail/revocation.h>
+#include <devres/env/lock.h>
 
 namespace devres::detail {
 

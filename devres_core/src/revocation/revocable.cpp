@@ -4,8 +4,8 @@
 
 #include <climits>
 
-#include <devres/detail/lock.h>
 #include <devres/detail/report.h>
+#include <devres/env/lock.h>
 
 namespace devres::detail {
 

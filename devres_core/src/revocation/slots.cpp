@@ -11,9 +11,15 @@ namespace devres::detail {
 
 constinit revoke::announcements reader_announcements{{revoke::leave_fenced}, {0}};
 constinit thread_local reader_stack this_reader;
-constinit thread_local int release_depth = 0;
 
 namespace {
+
+// Readers fence until it is known that they need not: 102, since the barrier is chosen at 101.
+[[gnu::constructor(102)]] void stop_fencing() noexcept
+{
+    if (have_membarrier())
+        reader_announcements.revokers.fetch_and(~revoke::leave_fenced, std::memory_order_relaxed);
+}
 
 // What `object` says in a slot below the top whose guard has ended, out of order or on another thread. That
 // the slot is not entered is not enough: a signal handler may find the slot of the enter that it has

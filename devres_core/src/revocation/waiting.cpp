@@ -8,15 +8,15 @@
 #include <devres/detail/revocation_stats.h>
 
 #include "env/posix/futex.h"
-#include "env/posix/wait_clock.h"
-#include "revocation/counters.h"
 #include "revocation/records.h"
+#include <devres/env/wait_clock.h>
 
 namespace devres::detail {
 
 namespace {
 
 constinit std::atomic<identity> last_identity{0};
+constinit std::atomic<std::size_t> reader_waits{0};
 
 bool is_inside(const reader_slot& slot, const reader_set& readers) noexcept
 {
@@ -212,7 +212,7 @@ bool warn_if_inside(const char* function, devres_head* owner, const reader_set& 
 
 revocation_counts revocation_stats() noexcept
 {
-    return {reader_waits.load(std::memory_order_relaxed), heavy_barriers.load(std::memory_order_relaxed)};
+    return {reader_waits.load(std::memory_order_relaxed), heavy_barrier_count()};
 }
 
 } // namespace devres::detail

@@ -25,12 +25,12 @@
 #include <type_traits>
 #include <utility>
 
-#include <devres/detail/lock.h>
 #include <devres/detail/references.h>
 #include <devres/detail/revocation.h>
 #include <devres/device.h>
 #include <devres/devm.h>
 #include <devres/devres.h>
+#include <devres/env/lock.h>
 
 namespace devres {
 

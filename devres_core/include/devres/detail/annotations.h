@@ -16,5 +16,6 @@
 #define DEVRES_ACQUIRE(...) DEVRES_TSA(acquire_capability(__VA_ARGS__))
 #define DEVRES_RELEASE(...) DEVRES_TSA(release_capability(__VA_ARGS__))
 #define DEVRES_ASSERT_CAPABILITY(x) DEVRES_TSA(assert_capability(x))
+#define DEVRES_RETURN_CAPABILITY(x) DEVRES_TSA(lock_returned(x))
 #define DEVRES_EXCLUDES(...) DEVRES_TSA(locks_excluded(__VA_ARGS__))
 #define DEVRES_NO_THREAD_SAFETY_ANALYSIS DEVRES_TSA(no_thread_safety_analysis)

@@ -23,5 +23,9 @@ bool warn_if_not_empty(const char* function, devres_head* head) noexcept;
 // Locking: takes the head's lock.
 bool releasing_here(devres_head* head) noexcept;
 
+// True if the calling thread is inside the constructor of something in the managed memory of `head`.
+// Locking: takes the head's lock.
+bool constructing_here(devres_head* head) noexcept;
+
 } // namespace detail
 } // namespace devres

@@ -6,11 +6,12 @@
 //        0     8   next       towards newer resources
 //        8     8   prev       towards older ones
 //       16     8   ops        what kind it is and how it is released (static, shared by all of its kind)
-//       24     4   size       payload bytes; for actions and large blocks a hint into the index instead
-//       28     4   state      life, place, slot class and epoch (see src/state.h)
+//       24     4   size       payload bytes; for an action, whose payload is always an action_payload, a hint
+//                             into the index instead
+//       28     4   state      its life, where its memory comes from, and its epoch (src/list/state.h)
 //
-// What only some resources need (the release function of devres_alloc, the size of a large block) sits
-// in front of the header, what the resource itself is (an action and its data, an object) behind it.
+// What only some resources need (the release function of devres_alloc, the exact size of a large block)
+// stands in front of the header. The payload (an action and its data, an object) stands behind it.
 #pragma once
 
 #include <atomic>
@@ -24,10 +25,13 @@ struct devres_head;
 namespace detail {
 
 struct links {
+    links() noexcept = default;
+    links(links* n, links* p) noexcept : next(n), prev(p) {}
     links* next;
     links* prev;
 };
 
+// Markers of groups are the kinds from `group` on: they are on the list, but nobody counts them.
 enum class resource_kind : std::uint8_t { raw, node, memory, action, object, callable, group, group_end };
 
 struct resource;
@@ -39,12 +43,19 @@ struct resource_ops {
     const char* name; // for messages; null if the resource itself knows better
 };
 
-// A callable is dropped in two ways: its release calls and destroys it, cancel() only destroys it.
+// A callable ends in one of two ways: `release` calls and destroys it, `drop` only destroys it.
 struct callable_ops : resource_ops {
     void (*drop)(devres_head* head, resource* res); // null: nothing to do
 };
 
 struct resource : links {
+    // The links are left as they are: a list sets them.
+    resource(const resource_ops* o, std::uint32_t bytes, std::uint32_t state_bits) noexcept
+        : ops(o), size(bytes), state(state_bits)
+    {
+    }
+    resource() noexcept : resource(nullptr, 0, 0) {}
+
     const resource_ops* ops;
     std::uint32_t size;
     std::atomic<std::uint32_t> state;

@@ -47,8 +47,8 @@
 #include <cstddef>
 #include <cstdint>
 
-#include <devres/detail/barrier.h>
 #include <devres/detail/revocation_algorithm.h>
+#include <devres/env/barrier.h>
 
 namespace devres {
 struct devres_head;
@@ -302,18 +302,5 @@ source_place inside_at(const reader_set& readers) noexcept;
 // names one place.
 bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers, source_place where,
                     const char* what = nullptr) noexcept;
-
-// While one lives on this thread, the library is running a release callback or destructor here; a revoke that
-// lost the race returns at once instead of waiting for a sibling (V1, V6).
-extern constinit thread_local int release_depth __attribute__((tls_model("initial-exec")));
-
-class release_scope {
-public:
-    release_scope() noexcept { ++release_depth; }
-    ~release_scope() { --release_depth; }
-    release_scope(const release_scope&) = delete;
-    release_scope& operator=(const release_scope&) = delete;
-    static bool active() noexcept { return release_depth != 0; }
-};
 
 } // namespace devres::detail

@@ -18,10 +18,9 @@
 //
 // If all of them fail the library says so and aborts: to go on would be to free memory under a reader.
 
-#include <devres/detail/barrier.h>
-#include <devres/detail/lock.h>
 #include <devres/detail/report.h>
-#include <devres/detail/revocation.h>
+#include <devres/env/barrier.h>
+#include <devres/env/lock.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -38,13 +37,13 @@
 #include <unistd.h>
 
 #include "env/posix/module.h"
-#include "revocation/counters.h"
 
 namespace devres::detail {
 
 namespace {
 
 constinit std::atomic<bool> registered{false};
+constinit std::atomic<std::size_t> barriers{0};
 
 bool membarrier(int command) noexcept
 {
@@ -139,7 +138,8 @@ void make_everybody_pass() noexcept
 }
 
 // Registering takes milliseconds once threads run, so it is done when the library is loaded. The switch
-// itself is harmless at any time: who still fences is only slower.
+// itself is harmless at any time: who still fences is only slower. Other parts of the library that fence
+// until then ask have_membarrier() in constructors of a later priority.
 [[gnu::constructor(101)]] void choose_barrier() noexcept
 {
     join_process();
@@ -148,7 +148,6 @@ void make_everybody_pass() noexcept
         return;
     if (register_membarrier()) {
         registered.store(true, std::memory_order_relaxed);
-        reader_announcements.revokers.fetch_and(~revoke::leave_fenced, std::memory_order_relaxed);
         parking_lot.sleepers.fetch_and(~park::fenced, std::memory_order_relaxed);
         ::pthread_atfork(nullptr, nullptr, [] { register_membarrier(); });
     }
@@ -161,9 +160,14 @@ bool have_membarrier() noexcept
     return registered.load(std::memory_order_relaxed);
 }
 
+std::size_t heavy_barrier_count() noexcept
+{
+    return barriers.load(std::memory_order_relaxed);
+}
+
 void heavy_barrier() noexcept
 {
-    heavy_barriers.fetch_add(1, std::memory_order_relaxed);
+    barriers.fetch_add(1, std::memory_order_relaxed);
     full_fence();
     if (have_membarrier())
         make_everybody_pass();

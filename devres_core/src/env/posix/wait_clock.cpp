@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 
-#include "env/posix/wait_clock.h"
+#include <devres/env/wait_clock.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::uint64_t nanoseconds_in_millisecond = 1'000'000;
 
-constinit std::atomic<unsigned> milliseconds{10'000};
+constinit std::atomic<unsigned> limit{10'000};
 
 std::uint64_t now() noexcept
 {
@@ -32,7 +32,7 @@ std::uint64_t now() noexcept
     char* end = nullptr;
     const unsigned long chosen = std::strtoul(value, &end, 10);
     if (end != value && *end == '\0' && chosen <= 0xffffffffu)
-        milliseconds.store(static_cast<unsigned>(chosen), std::memory_order_relaxed);
+        limit.store(static_cast<unsigned>(chosen), std::memory_order_relaxed);
 }
 
 } // namespace
@@ -41,7 +41,7 @@ std::uint64_t wait_clock::nanoseconds_left() noexcept
 {
     if (!since_) {
         since_ = now();
-        wait_ = milliseconds.load(std::memory_order_relaxed) * nanoseconds_in_millisecond;
+        wait_ = limit.load(std::memory_order_relaxed) * nanoseconds_in_millisecond;
     }
     if (!wait_)
         return never;
@@ -57,16 +57,16 @@ bool wait_clock::is_due() noexcept
     return true;
 }
 
-double wait_clock::seconds() const noexcept
+unsigned long wait_clock::milliseconds() const noexcept
 {
-    return since_ ? static_cast<double>(now() - since_) / 1e9 : 0;
+    return since_ ? static_cast<unsigned long>((now() - since_) / nanoseconds_in_millisecond) : 0;
 }
 
 } // namespace detail
 
 unsigned devres_set_wait_warning(unsigned milliseconds) noexcept
 {
-    return detail::milliseconds.exchange(milliseconds, std::memory_order_relaxed);
+    return detail::limit.exchange(milliseconds, std::memory_order_relaxed);
 }
 
 } // namespace devres

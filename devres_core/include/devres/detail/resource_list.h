@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: MIT
+//
+// The list of resources of one owner, together with the lock that guards it.
+//
+// An intrusive, doubly linked list, oldest resource first. It is its own capability: the functions ending in
+// `_locked` require that the calling thread holds the list through a `guard` or a `callback_guard`, which are
+// defined, like these functions, in src/list/list.h.
+//
+// Invariants
+// 1. Following `next` from the list visits every listed resource from the oldest to the newest; following
+//    `prev` visits the same ones the other way round.
+// 2. A resource is on the list if and only if its life is `listed` or `constructing` and its epoch is the
+//    list's. Taking everything off in one step is therefore a change of the epoch.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <devres/detail/annotations.h>
+#include <devres/detail/resource.h>
+#include <devres/env/lock.h>
+
+namespace devres::detail {
+
+class resource_state;
+enum class life_state : std::uint32_t;
+
+class DEVRES_CAPABILITY resource_list {
+public:
+    resource_list() noexcept : ends_{&ends_, &ends_} {}
+    resource_list(const resource_list&) = delete;
+    resource_list& operator=(const resource_list&) = delete;
+
+    bool empty_locked() const noexcept DEVRES_REQUIRES(this);
+
+    // Walking: null at either end.
+    resource* newest_locked() const noexcept DEVRES_REQUIRES(this);
+    resource* oldest_locked() const noexcept DEVRES_REQUIRES(this);
+    resource* older_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
+    resource* newer_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
+
+    // Puts `res` on the list as its newest resource; `state` is stored with the list's epoch.
+    void link_locked(resource* res, resource_state state) noexcept DEVRES_REQUIRES(this);
+    // The same for a resource that is not known to anybody yet, and whose state has the list's epoch.
+    void link_new_locked(resource* res) noexcept DEVRES_REQUIRES(this);
+    // Puts `res` right behind `older`, so that only `older` separates them in the order of release.
+    void link_behind_locked(resource* res, resource_state state, resource* older) noexcept
+        DEVRES_REQUIRES(this);
+    // Takes `res` off the list. Its life is `after` from now on.
+    void unlink_locked(resource* res, life_state after) noexcept DEVRES_REQUIRES(this);
+    // True if `res` is whole and on the list now: not being constructed, and not in a pass.
+    bool is_listed_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
+    // True if the epoch of `res` is the list's: no pass has detached it together with everything else.
+    bool is_current_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
+
+    std::uint32_t epoch_locked() const noexcept DEVRES_REQUIRES(this) { return epoch_; }
+    // True from the end of a drain that left nobody behind until the next pass joins the head. Then the list
+    // can be destroyed without being held, if it is empty.
+    bool is_quiet() const noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // nobody else uses it any more
+    {
+        return quiet_ && ends_.next == &ends_;
+    }
+    void set_quiet_locked(bool quiet) noexcept DEVRES_REQUIRES(this) { quiet_ = quiet; }
+
+    // Takes everything off the list at once; from now on its epoch is `next_epoch`.
+    // Returns: the newest resource; the older ones follow through `prev`, up to null.
+    // Requires: not empty; no resource of any pass has the epoch `next_epoch`.
+    resource* detach_all_locked(std::uint32_t next_epoch) noexcept DEVRES_REQUIRES(this);
+
+private:
+    friend class guard;
+    friend class callback_guard;
+
+    resource* at(links* place) const noexcept DEVRES_REQUIRES(this);
+    static void chain(resource* res, links* older, links* newer) noexcept;
+
+    head_lock lock_;
+    // The thread that is in a match or for_each callback under this lock, or null.
+    std::atomic<const void*> calling_back_{nullptr};
+    links ends_ DEVRES_GUARDED_BY(this); // oldest at next, newest at prev
+    std::uint32_t epoch_ DEVRES_GUARDED_BY(this) = 0;
+    bool quiet_ DEVRES_GUARDED_BY(this) = false;
+};
+
+} // namespace devres::detail

@@ -1,0 +1,6 @@
+// SPDX-License-Identifier: MIT
+//
+// The numbers of errors, as macros: ENOENT and its like.
+#pragma once
+
+#include <cerrno>

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+//
+// The library's locks: `lock` for short sections of anything, `biased_lock` for heads. How they work, and
+// their invariants, are in lock_algorithm.h.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include <devres/detail/annotations.h>
+#include <devres/env/barrier.h>
+#include <devres/env/lock_algorithm.h>
+#include <devres/env/thread.h>
+
+namespace devres::detail {
+
+struct real_lock_sync {
+    template <class T>
+    using atomic = std::atomic<T>;
+    using word = std::atomic<std::uint32_t>;
+
+    static constexpr int spins = 100;
+    // How many sections in a row earn a bias: 64 times as many after each one that ended.
+    static constexpr std::uint32_t streak(unsigned ended) noexcept
+    {
+        return std::uint32_t{64} << (ended < 4 ? 6 * ended : 24);
+    }
+
+    static constexpr std::size_t lanes = 64;
+    static std::size_t lane_of(const word& w) noexcept
+    {
+        const auto address = reinterpret_cast<std::uintptr_t>(&w);
+        return (address >> 4 ^ address >> 10) % lanes;
+    }
+    static parking<real_lock_sync>::lot& lot() noexcept;
+
+    static void pause() noexcept
+    {
+#if defined(__x86_64__) || defined(__i386__)
+        __builtin_ia32_pause();
+#endif
+    }
+    static void compiler_barrier() noexcept
+    {
+        std::atomic_signal_fence(std::memory_order_seq_cst);
+    }
+    static void full_fence() noexcept
+    {
+        detail::full_fence();
+    }
+    static void heavy_barrier() noexcept
+    {
+        detail::heavy_barrier();
+    }
+    static const void* this_thread() noexcept
+    {
+        return detail::this_thread();
+    }
+    // A bias needs the asymmetric barrier: without it the owner would have to fence, and gain nothing.
+    static bool may_bias() noexcept
+    {
+        return have_membarrier();
+    }
+    static void sleep(word& on, std::uint32_t expected) noexcept;
+    static void wake(word& changed, int how_many) noexcept;
+};
+
+using park = parking<real_lock_sync>;
+extern park::lot parking_lot;
+inline park::lot& real_lock_sync::lot() noexcept
+{
+    return parking_lot;
+}
+
+extern template class basic_lock<real_lock_sync>;
+extern template class basic_biased_lock<real_lock_sync>;
+
+using lock = basic_lock<real_lock_sync>;
+using biased_lock = basic_biased_lock<real_lock_sync>;
+using head_lock = biased_lock; // what a list is held by
+
+class DEVRES_SCOPED_CAPABILITY [[nodiscard]] scoped_lock {
+public:
+    explicit scoped_lock(lock& l) noexcept DEVRES_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
+    ~scoped_lock() DEVRES_RELEASE() { lock_.release(); }
+    scoped_lock(const scoped_lock&) = delete;
+    scoped_lock& operator=(const scoped_lock&) = delete;
+
+private:
+    lock& lock_;
+};
+
+} // namespace devres::detail

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: MIT
+
+#include <devres/diagnostics.h>
+
+#include <algorithm>
+#include <cstdarg>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+
+#include <cxxabi.h>
+#include <dlfcn.h>
+
+#include <devres/devres.h>
+
+#include "env/env.h"
+
+namespace devres {
+namespace detail {
+
+namespace {
+
+std::atomic<devres_warn_handler> warn_handler{nullptr};
+std::atomic<std::size_t> warn_counter{0};
+
+bool environment_says(const char* name) noexcept
+{
+    const char* value = std::getenv(name);
+    return value && *value && std::strcmp(value, "0") != 0;
+}
+
+// Text of bounded length: a message never allocates but for the demangler.
+class line {
+public:
+    [[gnu::format(printf, 2, 3)]] void add(const char* format, ...) noexcept
+    {
+        std::va_list args;
+        va_start(args, format);
+        add_list(format, args);
+        va_end(args);
+    }
+    [[gnu::format(printf, 2, 0)]] void add_list(const char* format, std::va_list args) noexcept
+    {
+        const int n = std::vsnprintf(text_ + used_, sizeof(text_) - used_, format, args);
+        if (n > 0)
+            used_ = std::min(used_ + static_cast<std::size_t>(n), sizeof(text_) - 1);
+    }
+
+    // A function by its symbol, or by its place in its file, which addr2line understands.
+    void add_symbol(const void* code) noexcept
+    {
+        Dl_info info{};
+        if (!code || ::dladdr(code, &info) == 0) {
+            add("%p", code);
+        } else if (info.dli_sname && info.dli_saddr == code) {
+            int status = 0;
+            char* readable = abi::__cxa_demangle(info.dli_sname, nullptr, nullptr, &status);
+            add("%s", readable ? readable : info.dli_sname);
+            std::free(readable);
+        } else {
+            const char* file = std::strrchr(info.dli_fname, '/');
+            add("%s+0x%zx", file ? file + 1 : info.dli_fname,
+                static_cast<std::size_t>(static_cast<const char*>(code) -
+                                         static_cast<const char*>(info.dli_fbase)));
+        }
+    }
+
+    void add_owner(devres_head* head) noexcept
+    {
+        if (head)
+            add(" %s \"%s\":", devres_owner_kind(head), devres_owner_name(head));
+    }
+
+    void add_resource(const description& what) noexcept
+    {
+        add(" %s", what.kind);
+        if (what.name && std::strcmp(what.name, what.kind) != 0)
+            add(" %s", what.name);
+        else if (what.code) {
+            add(" ");
+            add_symbol(what.code);
+        }
+        add(":");
+    }
+
+    const char* text() const noexcept { return text_; }
+
+private:
+    char text_[512] = {};
+    std::size_t used_ = 0;
+};
+
+void report(const line& message) noexcept
+{
+    static const bool panic = environment_says("DEVRES_PANIC_ON_WARN");
+    warn_counter.fetch_add(1, std::memory_order_relaxed);
+    if (const devres_warn_handler handler = warn_handler.load(std::memory_order_acquire))
+        handler(message.text());
+    else
+        std::fprintf(stderr, "%s\n", message.text());
+    if (panic)
+        std::abort();
+}
+
+void print_event(const char* op, devres_head* head, const char* kind, const char* name, std::size_t size)
+{
+    std::fprintf(stderr, "devres: %s \"%s\": %s %s (%zu bytes)\n", kind, devres_owner_name(head), op, name,
+                 size);
+}
+
+} // namespace
+
+constinit std::atomic<devres_log_fn> log_hook{nullptr};
+
+namespace {
+
+[[gnu::constructor]] void choose_log() noexcept
+{
+    if (environment_says("DEVRES_LOG"))
+        log_hook.store(&print_event, std::memory_order_release);
+}
+
+} // namespace
+
+void warn(const char* function, devres_head* owner, const char* format, ...) noexcept
+{
+    line message;
+    message.add("devres: WARN: %s:", function);
+    message.add_owner(owner);
+    message.add(" ");
+    std::va_list args;
+    va_start(args, format);
+    message.add_list(format, args);
+    va_end(args);
+    report(message);
+}
+
+void warn(const char* function, devres_head* owner, const description& res, const char* format, ...) noexcept
+{
+    line message;
+    message.add("devres: WARN: %s:", function);
+    message.add_owner(owner);
+    if (res)
+        message.add_resource(res);
+    message.add(" ");
+    std::va_list args;
+    va_start(args, format);
+    message.add_list(format, args);
+    va_end(args);
+    report(message);
+}
+
+void warn_of_many(const char* function, devres_head* owner, const description* res, std::size_t most,
+                  std::size_t count) noexcept
+{
+    line names;
+    for (std::size_t i = 0; i < std::min(count, most); ++i)
+        names.add_resource(res[i]);
+    if (count == 1)
+        warn(function, owner, "there still is a resource:%s", names.text());
+    else
+        warn(function, owner, "there still are %zu resources:%s%s", count, names.text(),
+             count > most ? " ..." : "");
+}
+
+void bug(const char* function, devres_head* owner, const description& res, const char* what) noexcept
+{
+    line message;
+    message.add("devres: BUG: %s:", function);
+    message.add_owner(owner);
+    if (res)
+        message.add_resource(res);
+    message.add(" %s", what);
+    std::fprintf(stderr, "%s\n", message.text());
+    std::abort();
+}
+
+void bug(const char* function, devres_head* owner, const char* what) noexcept
+{
+    bug(function, owner, {}, what);
+}
+
+void log_event(const char* op, devres_head* head, const description& what) noexcept
+{
+    const devres_log_fn hook = log_hook.load(std::memory_order_acquire);
+    if (!hook)
+        return;
+    line name;
+    if (what.name)
+        name.add("%s", what.name);
+    else if (what.code)
+        name.add_symbol(what.code);
+    else
+        name.add("%s", what.kind);
+    hook(op, head, devres_owner_kind(head), name.text(), what.size);
+}
+
+} // namespace detail
+
+devres_warn_handler devres_set_warn_handler(devres_warn_handler handler) noexcept
+{
+    return detail::warn_handler.exchange(handler, std::memory_order_acq_rel);
+}
+
+std::size_t devres_warn_count() noexcept
+{
+    return detail::warn_counter.load(std::memory_order_relaxed);
+}
+
+devres_log_fn devres_set_log(devres_log_fn fn) noexcept
+{
+    return detail::log_hook.exchange(fn, std::memory_order_acq_rel);
+}
+
+const char* devres_owner_kind(const devres_head* head) noexcept
+{
+    const devres_owner_ops* ops = head->ops_;
+    return ops && ops->kind ? ops->kind : "owner";
+}
+
+const char* devres_owner_name(devres_head* head) noexcept
+{
+    const devres_owner_ops* ops = head->ops_;
+    const char* name = ops && ops->name ? ops->name(head) : nullptr;
+    return name ? name : "(unnamed)";
+}
+
+} // namespace devres

@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+//
+// The end of an owner: releasing until nothing is left, whoever else is there. README.md of this folder has
+// the table; look_locked() follows its rows.
+//
+// Built with exceptions on, as pass.cpp is.
+
+#include "list/pass.h"
+#include "list/two_step.h"
+
+namespace devres {
+namespace detail {
+
+class owner_end {
+public:
+    enum class head_afterwards : bool { lives, ends };
+
+    owner_end(devres_head* head, head_afterwards then, const char* function) noexcept
+        : mine_(head), source_(upstream_of(head)), then_(then), function_(function)
+    {
+    }
+
+    // Returns: how many resources were released.
+    int run() noexcept;
+
+private:
+    enum class step {
+        look_again,   // some memory was given back
+        finish_outer, // a pass further down on this thread's stack has something to release
+        release,      // everything on the list has been taken
+        cut_off,      // the same, for the last time
+        wait,         // other threads have to finish
+        done,
+    };
+
+    step look_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
+    step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
+    bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
+    pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+
+    void forget_slots() noexcept;
+    void finish_outer() noexcept;
+    void release() noexcept;
+    void cut_off() noexcept;
+    bool wait() noexcept;
+
+    pass mine_;
+    upstream* const source_;
+    const head_afterwards then_;
+    const char* const function_;
+    bool joined_ = false;
+    bool warned_ = false;
+    int rounds_ = 0;           // that were needed because this thread's callbacks had attached something
+    int released_outside_ = 0; // by passes further down on the stack
+    pass* outer_ = nullptr;
+    block* memory_ = nullptr; // taken from the head, to be freed
+    wait_clock clock_;
+};
+
+// What this end has freed lies in memory that goes as a whole.
+void owner_end::forget_slots() noexcept
+{
+    mine_.slots_given_back_ += mine_.freed_.slot_count;
+    mine_.freed_.slots = nullptr;
+    mine_.freed_.slot_count = 0;
+}
+
+// The innermost other pass of this thread that has something pending: the owner ends in its callback.
+pass* owner_end::pending_outer_locked(devres_head* head) noexcept
+{
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p != &mine_ && p->thread_ == mine_.thread_ && p->pending_)
+            return p;
+    return nullptr;
+}
+
+// What other passes of this thread have freed, or are just releasing, lies in `memory`. The outermost of them
+// keeps it until it has finished.
+// Returns: false if there is no such pass.
+bool owner_end::keep_for_outer_locked(devres_head* head, block* memory) noexcept
+{
+    pass* outermost = nullptr;
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p != &mine_ && p->thread_ == mine_.thread_ && !p->memory_gone_) {
+            outermost = p;
+            p->memory_gone_ = true;
+        }
+    if (!outermost)
+        return false;
+    outermost->kept_ = memory;
+    outermost->kept_source_ = source_;
+    return true;
+}
+
+owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
+{
+    if (!joined_) {
+        mine_.join_locked(head);
+        joined_ = true;
+    }
+    if (mine_.memory_gone_) {
+        // A drain inside one of this end's callbacks has let go of the head's memory. What this end has
+        // released by then lies in it, and nothing else is left there.
+        mine_.memory_gone_ = false;
+        forget_slots();
+        memory_ = mine_.kept_;
+        mine_.kept_ = nullptr;
+        return step::look_again;
+    }
+    outer_ = pending_outer_locked(head);
+    if (outer_)
+        return step::finish_outer;
+    if (!list_of(head).empty_locked()) {
+        if (!mine_.freed_.empty())
+            *unused = mine_.give_back_locked(head);
+        if (mine_.attached_)
+            ++rounds_;
+        const bool endless = mine_.attached_ && rounds_ >= devres_max_passes;
+        mine_.attached_ = false;
+        mine_.take_all_locked(head);
+        return endless ? step::cut_off : step::release;
+    }
+    if (pass::is_busy_locked(head, mine_.thread_)) {
+        // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
+        *unused = mine_.give_back_locked(head);
+        if (!mine_.freed_.empty() || *unused)
+            return step::look_again;
+        mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
+        return step::wait;
+    }
+    return end_locked(head, unused);
+}
+
+// The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
+// thread must not touch the head again.
+// Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head again.
+bool owner_end::dismiss_others_locked(devres_head* head) noexcept
+{
+    for (pass** at = &passes_of(head); *at;) {
+        pass* p = *at;
+        pass* next = p->next_; // a pass that is dismissed may be gone at once
+        if (p->thread_ == mine_.thread_) {
+            at = &p->next_;
+            continue;
+        }
+        if (!p->change(pass::activity::waiting, pass::activity::dismissed))
+            return false;
+        env_wake(p->activity_);
+        *at = next;
+    }
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p != &mine_)
+            p->head_ = nullptr;
+    return true;
+}
+
+owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
+{
+    if (block* memory = memory_of(head)) {
+        memory_of(head) = nullptr;
+        forget_slots();
+        if (!keep_for_outer_locked(head, memory))
+            memory_ = memory;
+    }
+    // There is no memory any more, and so no index that would have to be told of these.
+    unused->blocks = mine_.freed_.blocks;
+    mine_.freed_.blocks = nullptr;
+    // Once this pass has left, another thread may end the head, and the upstream after it.
+    if ((memory_ || *unused) && source_ && then_ == head_afterwards::lives)
+        return step::look_again;
+    if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
+        return step::look_again;
+    mine_.leave_locked(head);
+    list_of(head).set_quiet_locked(!passes_of(head));
+    return step::done;
+}
+
+void owner_end::finish_outer() noexcept
+{
+    const int before = outer_->released();
+    outer_->careful_ = true; // its own loop goes on after this one has emptied it
+    outer_->run();
+    released_outside_ += outer_->released() - before;
+}
+
+void owner_end::release() noexcept
+{
+    if (then_ == head_afterwards::ends && !warned_) {
+        warn(function_, mine_.head_, describe(mine_.pending_),
+             "still on a head that is being destroyed; released now");
+        warned_ = true;
+    }
+    mine_.run();
+    clock_ = {}; // that was no waiting
+}
+
+void owner_end::cut_off() noexcept
+{
+    warn(function_, mine_.head_, describe(mine_.pending_),
+         "still being added after %d passes; the rest is freed without being released, and the captures of "
+         "callables and the objects in it are not destroyed",
+         devres_max_passes);
+    while (resource* res = mine_.pop()) {
+        const resource_state state = resource_state::of(res);
+        if (state.life() == life_state::constructing && mine_.abandon(res))
+            continue;
+        if (state.storage() == storage_kind::callers)
+            set_life(res, life_state::idle);
+        mine_.discard(res);
+    }
+}
+
+// Returns: false if the head is not this pass's business any more.
+bool owner_end::wait() noexcept
+{
+    using activity = pass::activity;
+    while (mine_.now() == activity::waiting) {
+        if (!env_wait(mine_.activity_, static_cast<std::uint32_t>(activity::waiting), clock_))
+            continue;
+        // Only an active pass may name the owner: nobody ends the head before it has looked again.
+        if (mine_.change(activity::waiting, activity::active))
+            warn(function_, mine_.head_,
+                 "has waited %lu ms for another thread that is still releasing or constructing a resource",
+                 clock_.milliseconds());
+    }
+    return mine_.now() == activity::active;
+}
+
+int owner_end::run() noexcept
+{
+    for (;;) {
+        unused_memory unused;
+        step next = step::look_again;
+        {
+            devres_head* head = mine_.head_;
+            const guard held(head, function_);
+            next = look_locked(head, &unused);
+        }
+        if (unused) [[unlikely]]
+            free_unused(source_, unused);
+        if (memory_)
+            free_memory_of_head(source_, memory_);
+        memory_ = nullptr;
+        switch (next) {
+        case step::look_again:
+            break;
+        case step::finish_outer:
+            finish_outer();
+            break;
+        case step::release:
+            release();
+            break;
+        case step::cut_off:
+            cut_off();
+            break;
+        case step::wait:
+            if (!wait())
+                return mine_.released() + released_outside_;
+            break;
+        case step::done:
+            return mine_.released() + released_outside_;
+        }
+        if (!mine_.head_) { // a callback has ended the owner, and with it the head
+            mine_.finish();
+            return mine_.released() + released_outside_;
+        }
+    }
+}
+
+} // namespace detail
+
+using namespace detail;
+
+int devres_drain(devres_head* head) noexcept
+{
+    return owner_end(head, owner_end::head_afterwards::lives, "devres_drain").run();
+}
+
+devres_head::~devres_head()
+{
+    if (list_.is_quiet() && !memory_)
+        return;
+    owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
+}
+
+} // namespace devres

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+//
+// Groups: two markers on the list, and everything between them.
+//
+// The opening marker is a resource that this folder allocates, from the head's upstream; the closing one lies
+// in its payload.
+
+#include "list/pass.h"
+#include "list/two_step.h"
+
+namespace devres {
+namespace detail {
+
+namespace {
+
+struct group {
+    explicit group(void* its_id) noexcept;
+
+    resource end;
+    void* id;
+    bool closed;
+    int seen; // by release_group: how many of its markers lie in the range that is released
+};
+
+// In front of the header of an opening marker. The size comes last: see exact_size().
+struct alignas(16) marker_prefix {
+    upstream* source;
+    std::size_t size;
+};
+constexpr std::size_t marker_bytes = sizeof(marker_prefix) + sizeof(resource) + sizeof(group);
+
+constexpr resource_ops group_ops{resource_kind::group, nullptr, "group"};
+constexpr resource_ops group_end_ops{resource_kind::group_end, nullptr, "end of group"};
+
+group::group(void* its_id) noexcept
+    : end(&group_end_ops, 0, resource_state::make(life_state::idle, storage_kind::callers).bits()),
+      id(its_id),
+      closed(false),
+      seen(0)
+{
+}
+
+resource* marker_of(group* g) noexcept
+{
+    return resource::of(g);
+}
+
+// The group that `res` is a marker of; null if it is none.
+group* group_of(resource* res) noexcept
+{
+    if (res->ops == &group_ops)
+        return static_cast<group*>(res->payload()); // SAFETY: what such a marker has as payload
+    if (res->ops == &group_end_ops)
+        return container_of<&group::end>(res);
+    return nullptr;
+}
+
+// By id the newest such group; by null the newest open one (G2).
+group* find_locked(devres_head* head, const void* id) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    for (resource* res = list_of(head).newest_locked(); res; res = list_of(head).older_locked(res)) {
+        if (res->ops != &group_ops)
+            continue;
+        group* g = group_of(res);
+        if (id ? g->id == id : !g->closed)
+            return g;
+    }
+    return nullptr;
+}
+
+// True for a group that goes with the range: both markers lie in it, or the group is open and its opening
+// marker does (G5).
+bool is_wholly_inside(const resource* marker, const group* g) noexcept
+{
+    return g->seen == 2 || (marker->ops == &group_ops && !g->closed);
+}
+
+// Moves the resources of `whole`, and the groups wholly inside, to `into`.
+// Returns: how many were left to the threads that are still constructing them.
+int collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    resource* first = marker_of(whole);
+    resource* end = whole->closed ? list_of(head).newer_locked(&whole->end) : nullptr;
+    for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
+        if (group* g = group_of(res))
+            g->seen = 0;
+    for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
+        if (group* g = group_of(res))
+            ++g->seen;
+    int abandoned = 0;
+    for (resource* res = first; res != end;) {
+        resource* newer = list_of(head).newer_locked(res);
+        const group* g = group_of(res);
+        if (resource_state::of(res).life() == life_state::constructing) {
+            list_of(head).unlink_locked(res, life_state::abandoned);
+            ++abandoned;
+        } else if (!g || is_wholly_inside(res, g)) {
+            into.take_locked(head, res);
+        }
+        res = newer;
+    }
+    return abandoned;
+}
+
+} // namespace
+
+void free_marker(resource* res) noexcept
+{
+    // SAFETY: devres_open_group has put one in front of every opening marker.
+    marker_prefix* prefix = reinterpret_cast<marker_prefix*>(res) - 1;
+    env_free(prefix->source, prefix, marker_bytes, alignof(marker_prefix));
+}
+
+} // namespace detail
+
+using namespace detail;
+
+void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
+{
+    upstream* source = upstream_of(head);
+    void* memory =
+        env_allocate(source, marker_bytes, alignof(marker_prefix), {gfp, -1, __builtin_return_address(0)});
+    if (!memory)
+        return nullptr;
+    auto* prefix = ::new (memory) marker_prefix{source, sizeof(group)};
+    auto* marker = ::new (static_cast<void*>(prefix + 1)) resource(&group_ops, 0, 0);
+    void* own_id = id ? id : marker->payload();
+    ::new (marker->payload()) group(own_id);
+    const guard held(head, "devres_open_group");
+    attach_locked(head, marker, resource_state::make(life_state::listed, storage_kind::heap));
+    return own_id;
+}
+
+void devres_close_group(devres_head* head, void* id) noexcept
+{
+    const char* wrong = nullptr;
+    {
+        const guard held(head, "devres_close_group");
+        group* g = find_locked(head, id);
+        if (!g) {
+            wrong = "no such group";
+        } else if (g->closed) {
+            wrong = "the group is closed already";
+        } else {
+            g->closed = true;
+            attach_locked(head, &g->end, resource_state::make(life_state::listed, storage_kind::callers));
+        }
+    }
+    if (wrong)
+        warn("close_group", head, "%s (id %p)", wrong, id);
+}
+
+void devres_remove_group(devres_head* head, void* id) noexcept
+{
+    group* g = nullptr;
+    {
+        const guard held(head, "devres_remove_group");
+        g = find_locked(head, id);
+        if (g) {
+            if (g->closed)
+                list_of(head).unlink_locked(&g->end, life_state::idle);
+            list_of(head).unlink_locked(marker_of(g), life_state::idle);
+        }
+    }
+    if (g)
+        free_resource(marker_of(g));
+    else
+        warn("remove_group", head, "no such group (id %p)", id);
+}
+
+int devres_release_group(devres_head* head, void* id) noexcept
+{
+    pass inside(head);
+    bool found = false;
+    bool empty = false;
+    int abandoned = 0;
+    {
+        const guard held(head, "devres_release_group");
+        empty = list_of(head).empty_locked();
+        if (group* g = find_locked(head, id)) {
+            found = true;
+            inside.join_locked(head);
+            abandoned = collect_locked(head, g, inside);
+        }
+    }
+    if (!found) {
+        if (!empty)
+            warn("release_group", head, "no such group (id %p)", id);
+        return 0;
+    }
+    if (abandoned != 0)
+        warn("release_group", head, "%d released while still being constructed; the constructing calls fail",
+             abandoned);
+    inside.run();
+    return inside.finish();
+}
+
+} // namespace devres

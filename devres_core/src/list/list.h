@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: MIT
+//
+// How a list is held, and what can be done with it while it is held (detail/resource_list.h).
+//
+// Thread safety: a guard belongs to the thread that made it.
+// Locking: nothing is called, allocated or freed while a `guard` lives. A `callback_guard` is for match and
+//          for_each callbacks, which run under the lock (C2).
+#pragma once
+
+#include <devres/devres.h>
+#include <devres/env/thread.h>
+
+#include "list/state.h"
+
+namespace devres::detail {
+
+resource_list& list_of(devres_head* head) noexcept DEVRES_RETURN_CAPABILITY(head->list_);
+inline resource_list& list_of(devres_head* head) noexcept
+{
+    return head->list_;
+}
+
+// Holds a list to the end of the scope. `function` is for the BUG if the list is held by a match or for_each
+// callback of this very thread.
+class DEVRES_SCOPED_CAPABILITY [[nodiscard]] guard {
+public:
+    guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(list_of(head))
+        : lock_(list_of(head).lock_)
+    {
+        if (!lock_.try_acquire(&token_)) [[unlikely]]
+            token_ = acquire_slowly(head, function);
+    }
+    ~guard() DEVRES_RELEASE() { lock_.release(token_); }
+    guard(const guard&) = delete;
+    guard& operator=(const guard&) = delete;
+
+private:
+    static head_lock::token acquire_slowly(devres_head* head, const char* function) noexcept;
+
+    head_lock& lock_;
+    head_lock::token token_;
+};
+
+// Holds a list while callbacks run under its lock. One that comes back to this head finds the lock held by
+// its own thread, which is a BUG instead of a deadlock (C2).
+class DEVRES_SCOPED_CAPABILITY [[nodiscard]] callback_guard {
+public:
+    callback_guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(list_of(head));
+    ~callback_guard() DEVRES_RELEASE();
+    callback_guard(const callback_guard&) = delete;
+    callback_guard& operator=(const callback_guard&) = delete;
+
+    // BUG if this thread is in a match or for_each callback of `head`.
+    static void reject(devres_head* head, const char* function) noexcept;
+
+private:
+    resource_list& list_;
+};
+
+// --- The list ----------------------------------------------------------------------------------------------
+
+inline resource* resource_list::at(links* place) const noexcept
+{
+    return place == &ends_ ? nullptr : static_cast<resource*>(place); // SAFETY: all others are resources
+}
+
+inline void resource_list::chain(resource* res, links* older, links* newer) noexcept
+{
+    // In this order the compiler does not join the two stores to `res` by way of a vector register.
+    res->next = newer;
+    older->next = res;
+    res->prev = older;
+    newer->prev = res;
+}
+
+inline bool resource_list::empty_locked() const noexcept
+{
+    return ends_.next == &ends_;
+}
+
+inline resource* resource_list::newest_locked() const noexcept
+{
+    return at(ends_.prev);
+}
+
+inline resource* resource_list::oldest_locked() const noexcept
+{
+    return at(ends_.next);
+}
+
+inline resource* resource_list::older_locked(const resource* res) const noexcept
+{
+    return at(res->prev);
+}
+
+inline resource* resource_list::newer_locked(const resource* res) const noexcept
+{
+    return at(res->next);
+}
+
+inline void resource_list::link_locked(resource* res, resource_state state) noexcept
+{
+    state.with_epoch(epoch_).store(res);
+    link_new_locked(res);
+}
+
+inline void resource_list::link_new_locked(resource* res) noexcept
+{
+    chain(res, ends_.prev, &ends_);
+}
+
+inline void resource_list::link_behind_locked(resource* res, resource_state state, resource* older) noexcept
+{
+    state.with_epoch(epoch_).store(res);
+    chain(res, older, older->next);
+}
+
+inline void resource_list::unlink_locked(resource* res, life_state after) noexcept
+{
+    res->next->prev = res->prev;
+    res->prev->next = res->next;
+    set_life(res, after);
+}
+
+inline bool resource_list::is_current_locked(const resource* res) const noexcept
+{
+    return resource_state::of(res).has_epoch(epoch_);
+}
+
+inline bool resource_list::is_listed_locked(const resource* res) const noexcept
+{
+    const resource_state state = resource_state::of(res);
+    return state.life() == life_state::listed && state.has_epoch(epoch_);
+}
+
+inline resource* resource_list::detach_all_locked(std::uint32_t next_epoch) noexcept
+{
+    resource* newest = at(ends_.prev);
+    ends_.next->prev = nullptr;
+    ends_.next = ends_.prev = &ends_;
+    epoch_ = next_epoch;
+    return newest;
+}
+
+} // namespace devres::detail

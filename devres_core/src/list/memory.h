@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: MIT
+//
+// What the list asks of the memory that one-step resources live in. The list knows neither slots nor blocks:
+// a head has one pointer to its memory, and a pass hands back what it has released.
+//
+// src/memory answers; so do, each for its own kind of memory, tests/freestanding and linux/.
+#pragma once
+
+#include "list/list.h"
+
+namespace devres::detail {
+
+// Released resources on their way back, by storage, linked through `next`.
+struct released_memory {
+    resource* slots = nullptr;
+    resource* blocks = nullptr;
+    std::uint32_t slot_count = 0;
+
+    bool empty() const noexcept { return !slots && !blocks; }
+};
+
+// What has left the head's memory and has to be freed once the lock is released.
+struct unused_memory {
+    block* slot_blocks = nullptr;
+    resource* blocks = nullptr;
+
+    explicit operator bool() const noexcept { return slot_blocks || blocks; }
+};
+
+memory_pointer& memory_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+inline memory_pointer& memory_of(devres_head* head) noexcept
+{
+    return head->memory_;
+}
+
+// Without the lock, and therefore only a hint.
+inline bool has_memory(const devres_head* head) noexcept
+{
+    return head->memory_ != nullptr;
+}
+
+inline upstream* upstream_of(const devres_head* head) noexcept
+{
+    return head->upstream_;
+}
+
+// Takes back a bounded part of `released`, so that the lock is not held for long.
+// Returns: what has to be freed without the lock.
+unused_memory take_back_locked(devres_head* head, released_memory& released) noexcept
+    DEVRES_REQUIRES(list_of(head));
+
+void free_unused(upstream* source, const unused_memory& unused) noexcept;
+
+// The list lets go of a resource of storage `shared`, which is freed unless a handle still refers to it.
+void let_go_of_shared(resource* res) noexcept;
+
+// Frees all of a head's memory, which the head has no longer. Null is fine.
+void free_memory_of_head(upstream* source, block* memory) noexcept;
+
+} // namespace devres::detail

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: MIT
+//
+// Built with exceptions on, so that one leaving a release callback meets noexcept and terminates.
+
+#include "list/pass.h"
+
+#include "list/two_step.h"
+
+namespace devres {
+namespace detail {
+
+// --- Under the lock ----------------------------------------------------------------------------------------
+
+// An epoch in which no pass has resources: one that comes round again while an older pass still has some
+// would make those look listed (C16).
+std::uint32_t pass::free_epoch_locked(devres_head* head) noexcept
+{
+    std::uint32_t epoch = list_of(head).epoch_locked() + epoch_step;
+    for (const pass* p = passes_of(head); p;) {
+        const bool in_use = p->epoch_ == epoch;
+        epoch += in_use ? epoch_step : 0;
+        p = in_use ? passes_of(head) : p->next_; // once more for the next epoch
+    }
+    return epoch;
+}
+
+void pass::take_all_locked(devres_head* head) noexcept
+{
+    epoch_ = list_of(head).epoch_locked();
+    pending_ = list_of(head).detach_all_locked(free_epoch_locked(head));
+}
+
+void pass::note_attach_locked(devres_head* head) noexcept
+{
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p->thread_ == this_thread())
+            p->attached_ = true;
+}
+
+bool pass::is_here_locked(devres_head* head, kind what) noexcept
+{
+    for (const pass* p = passes_of(head); p; p = p->next_)
+        if (p->thread_ == this_thread() && p->kind_ == what)
+            return true;
+    return false;
+}
+
+// True if a pass of a thread other than `thread` is active.
+bool pass::is_busy_locked(devres_head* head, const void* thread) noexcept
+{
+    for (const pass* p = passes_of(head); p; p = p->next_)
+        if (p->thread_ != thread && p->now() == activity::active)
+            return true;
+    return false;
+}
+
+// Calls those that wait for nothing any more. They are active from then on, so that the head stays until they
+// have looked at it.
+void pass::call_waiting_locked(devres_head* head) noexcept
+{
+    for (pass* p = passes_of(head); p; p = p->next_)
+        if (p->now() == activity::waiting && !is_busy_locked(head, p->thread_) &&
+            p->change(activity::waiting, activity::active))
+            env_wake(p->activity_);
+}
+
+unused_memory pass::give_back_locked(devres_head* head) noexcept
+{
+    const std::uint32_t before = freed_.slot_count;
+    const unused_memory unused = take_back_locked(head, freed_);
+    slots_given_back_ += before - freed_.slot_count;
+    return unused;
+}
+
+void pass::leave_locked(devres_head* head) noexcept
+{
+    pass** at = &passes_of(head);
+    while (*at != this)
+        at = &(*at)->next_;
+    *at = next_;
+    if (passes_of(head)) [[unlikely]]
+        call_waiting_locked(head);
+}
+
+// --- Releasing ---------------------------------------------------------------------------------------------
+
+// Leaves a resource to the thread that is still constructing it.
+// Returns: false if that thread has finished meanwhile, so that the resource can be released.
+bool pass::abandon(resource* res) noexcept
+{
+    const guard held(head_, "release");
+    if (resource_state::of(res).life() != life_state::constructing)
+        return false;
+    set_life(res, life_state::abandoned);
+    return true;
+}
+
+inline void pass::free_slot(resource* res) noexcept
+{
+    if constexpr (checked_memory)
+        poison(res->payload(), exact_size(res));
+    res->next = freed_.slots;
+    freed_.slots = res;
+    ++freed_.slot_count;
+}
+
+void pass::free(resource* res, resource_state state) noexcept
+{
+    switch (state.storage()) {
+    case storage_kind::slot:
+        free_slot(res);
+        return;
+    case storage_kind::block:
+        res->next = freed_.blocks;
+        freed_.blocks = res;
+        return;
+    case storage_kind::shared:
+        let_go_of_shared(res);
+        return;
+    case storage_kind::heap:
+        free_resource(res);
+        return;
+    case storage_kind::callers:
+        return;
+    }
+}
+
+void pass::discard(resource* res) noexcept
+{
+    const resource_state state = resource_state::of(res);
+    if (state.storage() == storage_kind::slot)
+        --besides_slots_;
+    free(res, state);
+}
+
+// Releases what is not simply a whole resource in a slot.
+void pass::release_rare(resource* res, resource_state state) noexcept
+{
+    if (state.life() == life_state::constructing) {
+        const description what = describe(res);
+        if (abandon(res)) {
+            warn("release", head_, what,
+                 "released while it is still being constructed; the constructing call fails");
+            return;
+        }
+        state = resource_state::of(res, std::memory_order_acquire);
+    }
+    if (state.life() == life_state::cancelled) {
+        discard(res);
+        return;
+    }
+    const resource_ops* ops = res->ops;
+    if (ops->kind < resource_kind::group)
+        ++besides_slots_;
+    // Once released a node is its owner's again, and its memory may be gone.
+    if (state.storage() == storage_kind::callers)
+        set_life(res, life_state::idle);
+    if (ops->release)
+        ops->release(head_, res);
+    if (state.storage() == storage_kind::slot) // counted by free_slot()
+        --besides_slots_;
+    free(res, state);
+}
+
+inline void pass::release(resource* res) noexcept
+{
+    // Acquire: who sees that the resource is whole sees what its constructor has written.
+    const resource_state state = resource_state::of(res, std::memory_order_acquire);
+    if (!state.is_plain_slot()) [[unlikely]] {
+        release_rare(res, state);
+        return;
+    }
+    if (const auto release_it = res->ops->release) [[likely]]
+        release_it(head_, res);
+    free_slot(res);
+}
+
+// For when a log hook is told of each release, or an owner's end inside a callback may have released what was
+// pending.
+void pass::run_carefully() noexcept
+{
+    while (resource* res = pop()) {
+        if (logging())
+            log_event("REL", head_, describe(res));
+        release(res);
+    }
+}
+
+void pass::run() noexcept
+{
+    const release_scope releasing;
+    careful_ |= logging();
+    resource* res = careful_ ? nullptr : pending_;
+    while (res) {
+        auto* older = static_cast<resource*>(res->prev);
+        pending_ = older;
+        release(res);
+        res = older; // and not `pending_`, a load that would wait for the store above
+        if (careful_) [[unlikely]]
+            break;
+    }
+    if (careful_) [[unlikely]]
+        run_carefully();
+}
+
+int pass::finish() noexcept
+{
+    while (head_ && !memory_gone_) {
+        upstream* source = upstream_of(head_);
+        unused_memory unused;
+        {
+            const guard held(head_, "release");
+            unused = give_back_locked(head_);
+            if (freed_.empty() && !unused) {
+                leave_locked(head_);
+                return released();
+            }
+        }
+        if (unused) [[unlikely]]
+            free_unused(source, unused);
+    }
+    free_unused(kept_source_, {nullptr, freed_.blocks});
+    free_memory_of_head(kept_source_, kept_);
+    if (head_) {
+        const guard held(head_, "release");
+        leave_locked(head_);
+    }
+    return released();
+}
+
+} // namespace detail
+
+using namespace detail;
+
+int devres_release_all(devres_head* head) noexcept
+{
+    pass all(head);
+    {
+        const guard held(head, "devres_release_all");
+        if (list_of(head).empty_locked())
+            return 0;
+        all.join_locked(head);
+        all.take_all_locked(head);
+    }
+    all.run();
+    return all.finish();
+}
+
+} // namespace devres

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: MIT
+//
+// A pass: the resources that one thread has taken off the list and releases, newest first, without the lock.
+//
+// It lives on that thread's stack and joins the head under the lock, in the section in which it takes its
+// first resource, so that an owner's end finds it and waits for it (C15). A claim is a pass over one
+// resource; a construction (A8) joins with nothing to release; an owner's end is a pass that begins again
+// until nothing is left (end.cpp). README.md of this folder has the tables.
+//
+// Thread safety: a pass belongs to its thread. Other threads that hold the list look at `next_`, `thread_`,
+//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback
+//                of the pass may change all of it.
+//
+// Invariants
+// 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
+//    very thread, inside the callback, clears it; who ends it on another thread waits until the pass has left
+//    (C14).
+// 2. The memory of what was released goes back before the pass leaves, so that the upstream is still there.
+// 3. Leaving is the last touch of the head: under the lock the pass takes itself off the head, and once that
+//    lock is released the head may be gone.
+#pragma once
+
+#include <devres/env/sanitizer.h>
+
+#include "env/env.h"
+#include "list/memory.h"
+
+namespace devres::detail {
+
+pass*& passes_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+inline pass*& passes_of(devres_head* head) noexcept
+{
+    return head->passes_;
+}
+
+class pass {
+public:
+    enum class kind : bool { releasing, constructing };
+
+    explicit pass(devres_head* head, kind what = kind::releasing) noexcept : head_(head), kind_(what) {}
+    pass(const pass&) = delete;
+    pass& operator=(const pass&) = delete;
+
+    // --- Under the lock ---
+    // Each pass joins once, and then has to finish().
+    void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    // Takes everything off the list. Requires: the list is not empty.
+    void take_all_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    // Takes one resource off the list, to be released before those that were taken so far.
+    void take_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head));
+    // Joins, and takes one resource.
+    void claim_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        join_locked(head);
+        take_locked(head, res);
+    }
+
+    // --- Without ---
+    // Releases what is pending and keeps its memory.
+    void run() noexcept;
+    // Gives the memory back and leaves the head.
+    // Returns: how many resources were released, group markers not counted.
+    int finish() noexcept;
+
+    // The newest resource that is pending, or null; from now on it is the caller's, to be given to discard().
+    resource* pop() noexcept;
+    // Keeps the memory of a resource that is done with and was not released by run(), to give it back in
+    // finish().
+    void discard(resource* res) noexcept;
+
+    bool is_empty() const noexcept { return !pending_; }
+    // Null if the owner has ended on this thread since the pass joined.
+    devres_head* head() const noexcept { return head_; }
+
+    // --- Questions about a head ---
+    // True if a pass of that kind is under way on this thread.
+    static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
+    // Tells this thread's passes that one of their callbacks has attached something (C12).
+    static void note_attach_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+
+private:
+    friend class owner_end;
+
+    // Who waits for nothing else but other passes is itself not waited for: so two ends do not wait for each
+    // other. The rows of the table "The end of an owner" say who moves a pass from which to which.
+    enum class activity : std::uint32_t { active, waiting, dismissed };
+    static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
+
+    activity now() const noexcept { return static_cast<activity>(activity_.load(std::memory_order_acquire)); }
+    bool change(activity from, activity to) noexcept
+    {
+        auto expected = static_cast<std::uint32_t>(from);
+        return activity_.compare_exchange_strong(expected, static_cast<std::uint32_t>(to),
+                                                 std::memory_order_acq_rel);
+    }
+
+    void run_carefully() noexcept;
+    void release(resource* res) noexcept;
+    void release_rare(resource* res, resource_state state) noexcept;
+    bool abandon(resource* res) noexcept;
+    void free(resource* res, resource_state state) noexcept;
+    void free_slot(resource* res) noexcept;
+    int released() const noexcept
+    {
+        return besides_slots_ + static_cast<int>(freed_.slot_count + slots_given_back_);
+    }
+    unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
+    static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    static std::uint32_t free_epoch_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+
+    devres_head* head_;
+    pass* next_ = nullptr; // further passes of the head
+    const void* thread_ = this_thread();
+    resource* pending_ = nullptr; // newest first, linked by `prev`
+    released_memory freed_;
+    block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
+    upstream* kept_source_ = nullptr;
+    std::uint32_t epoch_ = no_epoch;     // of what was taken in one step
+    int besides_slots_ = 0;              // released, less the slots that were not
+    std::uint32_t slots_given_back_ = 0; // of those that were freed
+    kind kind_;
+    bool attached_ = false;    // this thread has attached something since this was last cleared
+    bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
+    bool memory_gone_ = false; // the head's memory is not the one any more in which `freed_` lies
+    std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
+};
+
+inline void pass::join_locked(devres_head* head) noexcept
+{
+    head_ = head;
+    next_ = passes_of(head);
+    passes_of(head) = this;
+    list_of(head).set_quiet_locked(false);
+}
+
+inline void pass::take_locked(devres_head* head, resource* res) noexcept
+{
+    list_of(head).unlink_locked(res, life_state::detached);
+    res->prev = pending_;
+    pending_ = res;
+}
+
+inline resource* pass::pop() noexcept
+{
+    resource* res = pending_;
+    if (res)
+        pending_ = static_cast<resource*>(res->prev);
+    return res;
+}
+
+// Puts a resource on the head as its newest one.
+inline void attach_locked(devres_head* head, resource* res, resource_state state) noexcept
+    DEVRES_REQUIRES(list_of(head))
+{
+    list_of(head).link_locked(res, state);
+    if (passes_of(head)) [[unlikely]]
+        pass::note_attach_locked(head);
+}
+
+} // namespace devres::detail

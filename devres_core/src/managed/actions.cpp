@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: MIT
+//
+// Actions, found by the pair of function and data (A1 to A3).
+
+#include <cerrno>
+#include <new>
+
+#include <devres/detail/attach.h>
+
+#include "list/two_step.h"
+#include "managed/known.h"
+
+namespace devres::detail {
+
+namespace {
+
+description describe_action(action_payload action) noexcept
+{
+    return {"action", nullptr, reinterpret_cast<const void*>(action.fn), sizeof(action_payload)};
+}
+
+constexpr allocation_request for_action;
+
+} // namespace
+
+int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept
+{
+    constexpr unsigned size_class = class_for_payload(sizeof(action_payload));
+    const slot_request what{ops, size_class, sizeof(action_payload), 0};
+    if (!attach_in_slot(head, what, "add_action", for_action,
+                        [action](void* payload) { ::new (payload) action_payload(action); })) [[unlikely]]
+        return -ENOMEM;
+    if (logging()) [[unlikely]]
+        log_event("ADD", head, describe_action(action));
+    return 0;
+}
+
+bool is_action_added(devres_head* head, action_payload action) noexcept
+{
+    bool added = false;
+    scan_effort effort;
+    {
+        const guard held(head, "is_action_added");
+        added = find_by_key_locked(head, key_of(action), effort) != nullptr;
+    }
+    if (effort.was_long()) [[unlikely]]
+        improve_index(head, effort, "is_action_added");
+    return added;
+}
+
+int remove_action(devres_head* head, action_payload action, bool warn_if_missing) noexcept
+{
+    resource* res = nullptr;
+    scan_effort effort;
+    unused_memory unused;
+    {
+        const guard held(head, "remove_action");
+        res = find_by_key_locked(head, key_of(action), effort);
+        if (res)
+            unused = unlink_and_free_locked(head, res);
+    }
+    if (unused) [[unlikely]]
+        free_unused(upstream_of(head), unused);
+    if (effort.was_long()) [[unlikely]]
+        improve_index(head, effort, "remove_action");
+    if (!res) {
+        if (warn_if_missing)
+            warn("remove_action", head, describe_action(action), "not attached, or released already");
+        return -ENOENT;
+    }
+    if (logging()) [[unlikely]]
+        log_event("REM", head, describe_action(action));
+    return 0;
+}
+
+int release_action(devres_head* head, action_payload action) noexcept
+{
+    pass one(head);
+    scan_effort effort;
+    {
+        const guard held(head, "release_action");
+        if (resource* res = find_by_key_locked(head, key_of(action), effort))
+            claim_known_locked(head, res, one);
+    }
+    if (effort.was_long()) [[unlikely]]
+        improve_index(head, effort, "release_action");
+    if (one.is_empty()) {
+        warn("release_action", head, describe_action(action), "not attached, or released already");
+        return -ENOENT;
+    }
+    one.run();
+    one.finish();
+    return 0;
+}
+
+} // namespace devres::detail

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: MIT
+//
+// Managed memory: kmalloc, kfree, krealloc (A4 to A6).
+
+#include <cstring>
+
+#include <devres/detail/attach.h>
+
+#include "list/two_step.h"
+#include "managed/filled.h"
+#include "managed/place.h"
+
+namespace devres::detail {
+
+constexpr resource_ops memory_ops{resource_kind::memory, nullptr, "memory"};
+
+namespace {
+
+bool is_no_memory(const void* p) noexcept
+{
+    return !p || p == ZERO_SIZE_PTR;
+}
+
+// Grows or shrinks a resource where it is, if that fits.
+bool resize_in_place_locked(resource* res, std::size_t size) noexcept
+{
+    const resource_state state = resource_state::of(res);
+    if (state.storage() == storage_kind::block) {
+        // A block of its own gives back what it shrinks by only by moving.
+        own_block_prefix& block = prefix_of(res);
+        if (size > block.capacity || size < block.capacity / 2)
+            return false;
+        block.size = size;
+        return true;
+    }
+    if (size > payload_capacity(state.size_class()))
+        return false;
+    resize_slot(res, size);
+    return true;
+}
+
+// What has grown to a size that needs a block of its own is likely to go on: a quarter more for that, unless
+// a tool watches the end of the block.
+std::size_t room_to_grow(std::size_t old_size, std::size_t size) noexcept
+{
+    std::size_t roomy = 0;
+    if (checked_memory || size <= old_size || class_for_payload(size) != slot_classes ||
+        __builtin_add_overflow(size, size / 4, &roomy))
+        return size;
+    return roomy;
+}
+
+// Moves the memory at `p` to a new block, which takes its place in the order. Until the contents are copied
+// the new block counts as being constructed, so that nobody frees it; the old one is claimed meanwhile.
+// Returns: null without memory, or if the block was freed meanwhile, which is the caller's error.
+void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t size, gfp_t gfp) noexcept
+{
+    place moved(head, "krealloc", place::listing::later);
+    if (!moved.take(&memory_ops, room_to_grow(old_size, size), alignof(std::max_align_t), {gfp}) &&
+        !moved.take(&memory_ops, size, alignof(std::max_align_t), {gfp}))
+        return nullptr;
+    if (resource_state::of(moved.res()).storage() == storage_kind::block)
+        prefix_of(moved.res()).size = size;
+    looked_up found;
+    {
+        const guard held(head, "krealloc");
+        found = look_up_locked(head, p, &memory_ops);
+        if (found.res)
+            moved.replace_locked(head, found.res);
+    }
+    if (!found.res) {
+        report("krealloc", head, p, found);
+        return nullptr;
+    }
+    std::memcpy(moved.memory(), p, old_size < size ? old_size : size);
+    if ((gfp & __GFP_ZERO) && size > old_size)
+        std::memset(static_cast<char*>(moved.memory()) + old_size, 0, size - old_size);
+    if (logging()) [[unlikely]]
+        log_event("REM", head, {"memory", "memory", nullptr, old_size});
+    resource* whole = moved.commit();
+    return whole ? whole->payload() : nullptr;
+}
+
+} // namespace
+
+void* attach_memory(devres_head* head, std::size_t size, gfp_t gfp) noexcept
+{
+    if (gfp & __GFP_ZERO)
+        return attach_filled(head, size, gfp, [size](void* memory) { std::memset(memory, 0, size); });
+    return attach_filled(head, size, gfp, [](void*) {});
+}
+
+bool free_memory(devres_head* head, const void* p, const char* function) noexcept
+{
+    if (is_no_memory(p))
+        return true;
+    looked_up found;
+    unused_memory unused;
+    std::size_t size = 0;
+    {
+        const guard held(head, function);
+        found = look_up_locked(head, p, &memory_ops);
+        if (found.res) {
+            size = exact_size(found.res);
+            unused = unlink_and_free_locked(head, found.res);
+        }
+    }
+    if (unused) [[unlikely]]
+        free_unused(upstream_of(head), unused);
+    if (found.effort.was_long()) [[unlikely]]
+        improve_index(head, found.effort, function);
+    if (found.wrong) {
+        report(function, head, p, found);
+        return false;
+    }
+    if (logging()) [[unlikely]]
+        log_event("REM", head, {"memory", "memory", nullptr, size});
+    return true;
+}
+
+void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noexcept
+{
+    if (is_no_memory(p))
+        return attach_memory(head, size, gfp);
+    if (size == 0)
+        return free_memory(head, p, "krealloc") ? ZERO_SIZE_PTR : nullptr;
+    std::size_t old_size = 0;
+    bool fits = false;
+    looked_up found;
+    {
+        const guard held(head, "krealloc");
+        found = look_up_locked(head, p, &memory_ops);
+        if (found.res) {
+            old_size = exact_size(found.res);
+            fits = resize_in_place_locked(found.res, size);
+        }
+    }
+    if (found.effort.was_long()) [[unlikely]]
+        improve_index(head, found.effort, "krealloc");
+    if (!found.res) {
+        report("krealloc", head, p, found);
+        return nullptr;
+    }
+    if (!fits)
+        return move_memory(head, p, old_size, size, gfp);
+    if ((gfp & __GFP_ZERO) && size > old_size)
+        std::memset(static_cast<char*>(p) + old_size, 0, size - old_size);
+    return p;
+}
+
+} // namespace devres::detail

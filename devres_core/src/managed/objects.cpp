@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: MIT
+//
+// Objects and callables, made in managed memory (A8, A9).
+
+#include <cerrno>
+#include <cstring>
+#include <new>
+
+#include <devres/detail/attach.h>
+
+#include "list/two_step.h"
+#include "managed/place.h"
+
+namespace devres::detail {
+
+static_assert(sizeof(place) <= sizeof(construction) - sizeof(void*), "construction keeps one in its bytes");
+static_assert(alignof(place) <= alignof(void*));
+
+construction::construction(devres_head* head, const resource_ops* ops, std::size_t size, std::size_t align,
+                           sharing shared) noexcept
+{
+    auto* made = ::new (static_cast<void*>(rest_)) place(head, "new", place::listing::now);
+    const bool taken = shared == sharing::with_handle ? made->take_shared(ops, size, align)
+                                                      : made->take(ops, size, align, {});
+    memory_ = taken ? made->memory() : nullptr;
+}
+
+construction::~construction()
+{
+    rest().~place();
+}
+
+resource* construction::commit() noexcept
+{
+    return rest().commit();
+}
+
+place& construction::rest() noexcept
+{
+    return *std::launder(reinterpret_cast<place*>(rest_)); // SAFETY: the constructor has made one there
+}
+
+resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* bytes, std::size_t size,
+                       sharing shared) noexcept
+{
+    const unsigned size_class = class_for_payload(size);
+    const auto fill = [bytes, size](void* payload) { std::memcpy(payload, bytes, size); };
+    resource* res = nullptr;
+    if (shared == sharing::none && size_class != slot_classes) {
+        const slot_request what{ops, size_class, size, static_cast<std::uint32_t>(size)};
+        res = attach_in_slot(head, what, "add_action", {}, fill);
+    } else {
+        const bool has_handle = shared == sharing::with_handle;
+        constexpr std::size_t align = alignof(std::max_align_t);
+        res = has_handle ? make_shared_block(head, ops, size, align)
+                         : make_own_block(upstream_of(head), ops, size, align, {});
+        if (res) {
+            fill(res->payload());
+            attach_own_block(head, res, life_state::listed,
+                             has_handle ? storage_kind::shared : storage_kind::block, "add_action");
+        }
+    }
+    if (res && logging()) [[unlikely]]
+        log_event("ADD", head, {"callable", ops->name, nullptr, size});
+    return res;
+}
+
+int destroy_object(devres_head* head, const void* p, const resource_ops* ops) noexcept
+{
+    pass one(head);
+    looked_up found;
+    {
+        const guard held(head, "delete");
+        found = look_up_locked(head, p, ops);
+        if (found.res)
+            claim_known_locked(head, found.res, one);
+    }
+    if (found.effort.was_long()) [[unlikely]]
+        improve_index(head, found.effort, "delete");
+    if (!found.res) {
+        report("delete", head, p, found);
+        return -ENOENT;
+    }
+    one.run();
+    one.finish();
+    return 0;
+}
+
+} // namespace devres::detail

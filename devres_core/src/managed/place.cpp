@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+//
+// Built with exceptions on, as pass.cpp is: committing may have to destroy what was made.
+
+#include "managed/place.h"
+
+#include "list/two_step.h"
+
+namespace devres::detail {
+
+bool place::take_own_block(resource* res, storage_kind storage) noexcept
+{
+    if (res)
+        attach_own_block(presence_.head(), res, life_state::constructing, storage, function_, &presence_,
+                         listed_);
+    res_ = res;
+    return res != nullptr;
+}
+
+bool place::take(const resource_ops* ops, std::size_t size, std::size_t align,
+                 const allocation_request& request) noexcept
+{
+    devres_head* head = presence_.head();
+    const unsigned size_class = align > alignof(std::max_align_t) ? slot_classes : class_for_payload(size);
+    if (size_class == slot_classes)
+        return take_own_block(make_own_block(upstream_of(head), ops, size, align, request),
+                              storage_kind::block);
+    const slot_request what{ops, size_class, size, static_cast<std::uint32_t>(size),
+                            life_state::constructing};
+    res_ = attach_in_slot(
+        head, what, function_, request, [](void*) {}, &presence_, listed_);
+    return res_ != nullptr;
+}
+
+bool place::take_shared(const resource_ops* ops, std::size_t size, std::size_t align) noexcept
+{
+    return take_own_block(make_shared_block(presence_.head(), ops, size, align), storage_kind::shared);
+}
+
+void place::replace_locked(devres_head* head, resource* old) noexcept
+{
+    list_of(head).link_behind_locked(res_, resource_state::of(res_), old);
+    listed_ = true;
+    note_linked_locked(head, res_);
+    note_unlinked_locked(head, old);
+    presence_.take_locked(head, old);
+}
+
+// Gives back what was replaced, if anything was, and leaves the head.
+void place::leave() noexcept
+{
+    while (resource* old = presence_.pop())
+        presence_.discard(old);
+    presence_.finish();
+}
+
+resource* place::commit() noexcept
+{
+    resource* res = res_;
+    res_ = nullptr;
+    const description what = logging() ? describe(res) : description{};
+    bool whole = false;
+    if (devres_head* head = presence_.head()) {
+        const guard held(head, function_);
+        whole = resource_state::of(res).life() == life_state::constructing;
+        if (whole)
+            set_life(res, life_state::listed);
+    }
+    devres_head* head = presence_.head();
+    if (whole) {
+        if (what) [[unlikely]]
+            log_event("ADD", head, what);
+        leave();
+        return res;
+    }
+    // Abandoned: a pass has come to it, has said so, and has left it to this thread.
+    if (res->ops->release) {
+        const release_scope releasing;
+        res->ops->release(head, res);
+    }
+    if (resource_state::of(res).storage() == storage_kind::shared)
+        let_go_by_handle(res); // there will be no handle
+    presence_.discard(res);
+    leave();
+    return nullptr;
+}
+
+void place::give_up() noexcept
+{
+    resource* res = res_;
+    res_ = nullptr;
+    bool mine = true;
+    if (resource_state::of(res).storage() == storage_kind::shared)
+        let_go_by_handle(res); // there will be no handle
+    if (devres_head* head = presence_.head()) {
+        const guard held(head, function_);
+        if (resource_state::of(res).life() == life_state::constructing) {
+            if (listed_ && !list_of(head).is_current_locked(res)) {
+                set_life(res, life_state::cancelled); // a pass that has not come to it yet frees the memory
+                mine = false;
+            } else if (listed_) {
+                note_unlinked_locked(head, res);
+                list_of(head).unlink_locked(res, life_state::detached);
+            }
+        }
+    }
+    if (mine)
+        presence_.discard(res);
+    leave();
+}
+
+} // namespace devres::detail

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: MIT
+
+#include "memory/attach.h"
+
+namespace devres::detail {
+
+void attach_own_block(devres_head* head, resource* res, life_state life, storage_kind storage,
+                      const char* function, pass* presence, bool linked) noexcept
+{
+    const resource_state state = resource_state::make(life, storage);
+    const guard held(head, function);
+    if (linked) {
+        attach_locked(head, res, state);
+        note_linked_locked(head, res);
+    } else {
+        state.store(res);
+    }
+    if (presence)
+        presence->join_locked(head);
+}
+
+} // namespace devres::detail

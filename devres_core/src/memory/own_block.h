@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+//
+// Resources in a block of their own, from the head's upstream: those that are too large or too strictly
+// aligned for a slot, and callables to which the caller keeps a handle.
+//
+// A block that a handle (devres_action) refers to as well is shared between the list and that handle. Either
+// of them may let go of it first; the other one then frees it. The handle's way to the head is the `head`
+// beside the header, which is set as long as the head cannot end: a pass has to take `mutex` to clear it.
+//
+//   has let go of it   | head     | handle_gone | what happens next
+//   nobody             | set      | false       | either
+//   the handle         | set      | true        | the list frees it
+//   the list           | null     | false       | the handle frees it
+//
+// Lock order: `mutex`, then the head's lock.
+#pragma once
+
+#include "env/env.h"
+#include "list/list.h"
+
+namespace devres::detail {
+
+// In front of the header. The payload's size comes last: see exact_size().
+struct alignas(16) own_block_prefix {
+    upstream* source;
+    void* base;
+    std::size_t bytes; // from base
+    std::size_t align;
+    std::size_t capacity; // of the payload
+    std::size_t size;     // of the payload
+};
+
+struct shared_part {
+    lock mutex;
+    bool handle_gone DEVRES_GUARDED_BY(mutex);
+    devres_head* head DEVRES_GUARDED_BY(mutex);
+};
+
+inline own_block_prefix& prefix_of(resource* res) noexcept
+{
+    return reinterpret_cast<own_block_prefix*>(res)[-1]; // SAFETY: storage `block` and `shared` have one
+}
+inline const own_block_prefix& prefix_of(const resource* res) noexcept
+{
+    return prefix_of(const_cast<resource*>(res)); // SAFETY: made const again
+}
+inline shared_part& shared_part_of(resource* res) noexcept
+{
+    return *static_cast<shared_part*>(prefix_of(res).base); // SAFETY: storage `shared` begins with it
+}
+
+// A resource that is not linked, and whose state is not set.
+// Returns: null on no memory, or if the size overflows.
+resource* make_own_block(upstream* source, const resource_ops* ops, std::size_t size, std::size_t align,
+                         const allocation_request& request) noexcept;
+// The same, shared with a handle.
+resource* make_shared_block(devres_head* head, const resource_ops* ops, std::size_t size,
+                            std::size_t align) noexcept;
+void free_own_block(resource* res) noexcept;
+
+// The handle lets go.
+void let_go_by_handle(resource* res) noexcept;
+
+} // namespace devres::detail

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# devres_release_all joins the head's passes after its guard has ended: an owner's end does not see it (C15).
+# source: devres_core/src/list/pass.cpp
+# expect: calling function 'join_locked' requires holding
+/^int devres_release_all\(/,/^\}/ {
+    /all\.join_locked\(head\);/ d
+    s/^    all\.run\(\);/    all.join_locked(head);\n&/
+}
