@@ -77,12 +77,15 @@ std::span<const drm_mode_modeinfo> monitor_modes()
     return modes;
 }
 
+// Between 10 Hz and 1 kHz: whoever changes the picture waits for a vblank, and unbind waits for him.
 bool is_possible(const drm_mode_modeinfo& m)
 {
+    constexpr std::int64_t least_ns = 1'000'000, most_ns = 100'000'000;
     return m.clock > 0 && m.clock <= 1'000'000 && m.hdisplay > 0 && m.hdisplay <= m.hsync_start &&
            m.hsync_start <= m.hsync_end && m.hsync_end <= m.htotal && m.vdisplay > 0 &&
            m.vdisplay <= m.vsync_start && m.vsync_start <= m.vsync_end && m.vsync_end <= m.vtotal &&
-           m.hdisplay <= max_size && m.vdisplay <= max_size && period_ns(m) >= 1'000'000;
+           m.hdisplay <= max_size && m.vdisplay <= max_size && period_ns(m) >= least_ns &&
+           period_ns(m) <= most_ns;
 }
 
 std::int64_t period_ns(const drm_mode_modeinfo& m)

@@ -2,13 +2,15 @@
 //
 // Whatever a client says: numbers, sizes, pointers, names of others, messages that are none. The daemon goes
 // on, and when the clients have gone nothing is left.
-#include <atomic>
+#include <cstdint>
 #include <cstring>
 #include <random>
+#include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
-#include <sys/mman.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -16,6 +18,7 @@
 #include <drm.h>
 
 #include "../driver/ioctl.h"
+#include "../run/client_process.h"
 #include "../server/message.h"
 #include "bench.h"
 
@@ -24,122 +27,55 @@ namespace {
 
 class FuzzTest : public VgpuTest {};
 
-// More than the largest thing that the daemon would write.
-void* scratch()
-{
-    static void* const memory =
-        mmap(nullptr, 4u << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return memory;
-}
-
-class fuzzer {
+// Clients are processes, since the daemon writes wherever they tell it to.
+class fuzzers {
 public:
-    explicit fuzzer(unsigned seed) : random_(seed) {}
-
-    void run(int calls)
+    fuzzers(int processes, int threads, int calls)
     {
-        int fd = open_card();
-        for (int i = 0; i < calls && fd >= 0; ++i) {
-            if (pick(100) == 0) {
-                shim_close(fd);
-                fd = open_card();
-            } else if (pick(20) == 0) {
-                const std::size_t length = std::size_t{4096} * (1 + pick(256));
-                void* memory = shim_mmap(nullptr, length, PROT_READ, MAP_SHARED, fd,
-                                         static_cast<off_t>((1ull << 32) + 4096 * pick(1000)));
-                if (memory != MAP_FAILED)
-                    munmap(memory, length);
-            } else {
-                call_something(fd);
-            }
+        for (int i = 0; i < processes; ++i) {
+            std::vector<std::string> command{VGPU_TEST_TOUR, "fuzz", std::to_string(i * threads),
+                                             std::to_string(threads), std::to_string(calls)};
+            for (int number = 0; number < gpu_ioctl_count; ++number)
+                command.push_back(std::to_string(ioctl_command(static_cast<unsigned>(number))));
+            processes_.emplace_back(std::move(command), daemon().folder(), VGPU_TEST_SHIM);
         }
-        if (fd >= 0)
-            shim_close(fd);
+    }
+    // What becomes of a client that talks nonsense is not looked at.
+    void await_end()
+    {
+        for (client_process& one : processes_) {
+            pollfd end{one.end_is_readable(), POLLIN, 0};
+            EXPECT_TRUE(one.has_started());
+            EXPECT_EQ(1, poll(&end, 1, 300'000));
+            one.kill();
+        }
     }
 
 private:
-    std::uint32_t pick(std::uint32_t below)
-    {
-        return std::uniform_int_distribution<std::uint32_t>(0, below - 1)(random_);
-    }
-
-    std::uint64_t value()
-    {
-        switch (pick(8)) {
-        case 0:
-            return random_();
-        case 1:
-            return ~std::uint64_t{0};
-        case 2: // memory of its own
-            return reinterpret_cast<std::uintptr_t>(scratch());
-        case 3:
-            return 64 + pick(100); // names of framebuffers and blobs
-        case 4:
-            return 40 + pick(6); // of fixed objects
-        default:
-            return pick(20);
-        }
-    }
-
-    // In the structure, 32 or 64 bits at a time.
-    void call_something(int fd)
-    {
-        const unsigned number = pick(0xe0);
-        unsigned long command = ioctl_command(number);
-        if (command == 0 || pick(10) == 0)
-            command = _IOC(_IOC_READ | _IOC_WRITE, pick(20) ? 'd' : 'x', number, pick(300));
-        std::uint8_t argument[1u << _IOC_SIZEBITS] = {};
-        for (std::size_t at = 0; at + 8 <= _IOC_SIZE(command);) {
-            const std::uint64_t v = value();
-            const std::size_t size = pick(2) ? 4 : 8;
-            std::memcpy(argument + at, &v, size);
-            at += size;
-        }
-        if (number == 0x3a) // a block of a thread that waits is no find
-            return;
-        if (number == 0xb2) { // memory: a little
-            const std::uint32_t small[] = {pick(64), pick(64), pick(2) ? 32u : pick(70)};
-            std::memcpy(argument, small, sizeof small);
-        }
-        shim_ioctl(fd, command, pick(50) ? argument : reinterpret_cast<std::uint8_t*>(value()));
-    }
-
-    std::mt19937_64 random_;
+    std::vector<client_process> processes_;
 };
-
-void fuzz(int threads, int calls)
-{
-    std::vector<std::thread> clients;
-    for (int i = 0; i < threads; ++i)
-        clients.emplace_back([i, calls] { fuzzer(static_cast<unsigned>(i)).run(calls); });
-    for (std::thread& t : clients)
-        t.join();
-}
 
 TEST_F(FuzzTest, AFewConnections)
 {
     plug_in();
-    fuzz(8, 300);
+    fuzzers(4, 2, 300).await_end();
 }
 
 TEST_F(FuzzTest, HeavyHundredsOfConnections)
 {
     plug_in();
-    fuzz(300, 1000);
+    fuzzers(30, 10, 300).await_end();
 }
 
 TEST_F(FuzzTest, ThePlugGoesMeanwhile)
 {
     plug_in();
-    std::atomic<bool> done{false};
-    std::thread clients([&done] {
-        fuzz(8, 300);
-        done = true;
-    });
-    while (daemon().open_files() < 3 && !done)
+    fuzzers clients(4, 2, 100'000);
+    const std::int64_t patience = now_ns() + 20'000'000'000;
+    while (daemon().open_files() < 3 && now_ns() < patience)
         std::this_thread::yield();
     displays->pull();
-    clients.join();
+    clients.await_end();
 }
 
 int connect_raw(const std::string& path)
