@@ -124,6 +124,18 @@ bool caller::close()
 
 // --- The client's memory ----------------------------------------------------------------------------------
 
+// A client that does not read is given up like one that does not answer.
+long caller::ask()
+{
+    pollfd both[2] = {{connection_, POLLOUT, 0}, {gives_up_when_, POLLIN, 0}};
+    while (poll(both, 2, -1) < 0)
+        if (errno != EINTR)
+            return -EFAULT;
+    if (both[1].revents)
+        return -ENODEV;
+    return send_message(connection_, transfer_) ? await_data() : -EFAULT;
+}
+
 long caller::await_data()
 {
     for (;;) {
@@ -151,9 +163,7 @@ long caller::read(std::uint64_t address, void* to, std::size_t size)
         transfer_.head.address = address;
         transfer_.head.length = part;
         transfer_.size = 0;
-        if (!send_message(connection_, transfer_))
-            return -EFAULT;
-        if (const long err = await_data())
+        if (const long err = ask())
             return err;
         if (transfer_.size != part)
             return -EFAULT;
@@ -176,9 +186,7 @@ long caller::write(std::uint64_t address, const void* from, std::size_t size)
         transfer_.head.length = part;
         transfer_.size = part;
         std::memcpy(transfer_.bytes, next, part);
-        if (!send_message(connection_, transfer_))
-            return -EFAULT;
-        if (const long err = await_data())
+        if (const long err = ask())
             return err;
         next += part;
         address += part;

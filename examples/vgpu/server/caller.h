@@ -36,7 +36,8 @@ private:
     long read(std::uint64_t address, void* to, std::size_t size) override;
     long write(std::uint64_t address, const void* from, std::size_t size) override;
     void give_up_when(int readable) override { gives_up_when_ = readable; }
-    // Receives what the client answers to READ or WRITE.
+    // Sends READ or WRITE, and receives what the client answers.
+    long ask();
     long await_data();
 
     server& server_;
