@@ -53,7 +53,7 @@ usage baseline()
 {
     static const usage least = [] {
         usage u = usage_now();
-        for (int i = 0; i < 1000; ++i) {
+        for (int i = 0; i < 200; ++i) {
             std::this_thread::yield();
             const usage now = usage_now();
             u.threads = std::min(u.threads, now.threads);
