@@ -75,7 +75,7 @@ VgpuTest::~VgpuTest()
 {
     displays.reset();
     // Who was killed is noticed a moment later.
-    const std::int64_t patience = now_ns() + 20'000'000'000;
+    const std::int64_t patience = now_ns() + 120'000'000'000;
     while (usage_now() != before_ && now_ns() < patience)
         std::this_thread::yield();
     EXPECT_EQ(describe(before_), describe(usage_now()));

@@ -71,7 +71,7 @@ TEST_F(FuzzTest, ThePlugGoesMeanwhile)
 {
     plug_in();
     fuzzers clients(4, 2, 100'000);
-    const std::int64_t patience = now_ns() + 20'000'000'000;
+    const std::int64_t patience = now_ns() + 120'000'000'000;
     while (daemon().open_files() < 3 && now_ns() < patience)
         std::this_thread::yield();
     displays->pull();

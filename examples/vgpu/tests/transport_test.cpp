@@ -169,7 +169,7 @@ TEST_F(TransportTest, AProgramSeesACharacterDevice)
          "readlink /sys/dev/char/226:0/device/subsystem; ls /dev/dri"},
         daemon().folder(), VGPU_TEST_SHIM);
     pollfd end{shell.end_is_readable(), POLLIN, 0};
-    ASSERT_EQ(1, poll(&end, 1, 20'000));
+    ASSERT_EQ(1, poll(&end, 1, 120'000));
     shell.read_output();
     EXPECT_NE(std::string::npos, shell.text().find("character special file e2:0")) << shell.text();
     EXPECT_NE(std::string::npos, shell.text().find("bus/platform")) << shell.text();
