@@ -14,28 +14,34 @@ namespace detail {
 
 // --- The section (D6) -------------------------------------------------------------------------------------
 
-// Requires: would_deadlock() has said no. Keeps the device, since what runs inside may drop the last other
-// reference.
+// The lock as a scope; see device_core::enter_section.
 class DEVRES_SCOPED_CAPABILITY device_core::bind_section {
 public:
-    explicit bind_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_)
-        : dev_(devres::get_device(dev))
+    explicit bind_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_) : dev_(dev)
     {
-        dev_->bind_lock_.acquire();
-        dev_->binder_.store(this_thread(), std::memory_order_relaxed);
+        enter_section(dev_);
     }
-    ~bind_section() DEVRES_RELEASE()
-    {
-        dev_->binder_.store(nullptr, std::memory_order_relaxed);
-        dev_->bind_lock_.release();
-        put_device(dev_);
-    }
+    ~bind_section() DEVRES_RELEASE() { leave_section(dev_); }
     bind_section(const bind_section&) = delete;
     bind_section& operator=(const bind_section&) = delete;
 
 private:
     device* dev_;
 };
+
+void device_core::enter_section(device* dev) noexcept
+{
+    devres::get_device(dev);
+    dev->bind_lock_.acquire();
+    dev->binder_.store(this_thread(), std::memory_order_relaxed);
+}
+
+void device_core::leave_section(device* dev) noexcept
+{
+    dev->binder_.store(nullptr, std::memory_order_relaxed);
+    dev->bind_lock_.release();
+    put_device(dev);
+}
 
 bool device_core::would_deadlock(device* dev, const char* function) noexcept
 {
@@ -100,18 +106,28 @@ bound_owner::proof::proof(devres_head* head) noexcept
 
 void device_core::unbind(device* dev, const char* function) noexcept
 {
+    call_remove(dev);
+    end_binding(dev, function);
+}
+
+void device_core::call_remove(device* dev) noexcept
+{
     const device_driver* driver = dev->driver_.load(std::memory_order_relaxed);
     if (driver->remove) {
         const bound_device proof(dev, peek_binding(dev));
         driver->remove(proof);
     }
-    end_binding(dev, function);
 }
 
 void device_core::end_binding(device* dev, const char* function) noexcept
 {
+    peek_binding(dev)->close_and_wait(function, &dev->devres);
+    release_binding(dev);
+}
+
+void device_core::release_binding(device* dev) noexcept
+{
     binding* ended = peek_binding(dev);
-    ended->close_and_wait(function, &dev->devres);
     devres_drain(&dev->devres);
     {
         const scoped_lock held(dev->binding_lock_);
@@ -131,7 +147,7 @@ int device_core::del(device* dev, const char* function, source_place where) noex
     const bind_section section(dev);
     if (dev->driver_.load(std::memory_order_relaxed))
         unbind(dev, function);
-    dev->registered_.store(false, std::memory_order_release);
+    forget(dev);
     devres_drain(&dev->devres);
     return 0;
 }

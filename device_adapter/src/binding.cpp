@@ -162,19 +162,27 @@ bool binding::names(const void* context, identity domain, identity /*object*/) n
     return self->members_.contains(domain);
 }
 
-void binding::close_and_wait(const char* function, devres_head* owner) noexcept
+bool binding::close() noexcept
 {
-    {
-        const scoped_lock held(lock_);
-        domain_.close();
-        members_.close_all();
-        members_.notify_all(&binding_member::wake);
-        if (!has_readers_.load(std::memory_order_relaxed))
-            return;
-    }
-    wait_for_readers(readers(), function, owner);
+    const scoped_lock held(lock_);
+    domain_.close();
+    members_.close_all();
+    members_.notify_all(&binding_member::wake);
+    return has_readers_.load(std::memory_order_relaxed);
+}
+
+void binding::drained() noexcept
+{
     const scoped_lock held(lock_);
     members_.notify_all(&binding_member::drained);
+}
+
+void binding::close_and_wait(const char* function, devres_head* owner) noexcept
+{
+    if (!close())
+        return;
+    wait_for_readers(readers(), function, owner);
+    drained();
 }
 
 bool binding::keep_until_end(binding_leftover* leftover) noexcept

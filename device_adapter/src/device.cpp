@@ -60,7 +60,7 @@ int device_add(device* dev) noexcept
 {
     if (!dev)
         return -EINVAL;
-    dev->registered_.store(true, std::memory_order_release);
+    detail::device_core::add(dev);
     return 0;
 }
 
@@ -98,7 +98,7 @@ void put_device(device* dev) noexcept
 {
     if (!dev || !dev->references_.put("put_device", &dev->devres))
         return;
-    dev->registered_.store(false, std::memory_order_relaxed);
+    detail::device_core::forget(dev);
     devres_drain(&dev->devres);
     dev->references_.finish("put_device", &dev->devres);
     device* parent = std::exchange(dev->parent_, nullptr);

@@ -32,6 +32,7 @@ class bound_device;
 namespace detail {
 class binding;
 struct bound_owner;
+class device_tree;
 struct device_core;
 } // namespace detail
 
@@ -59,6 +60,7 @@ struct device {
 
 private:
     friend struct detail::device_core;
+    friend class detail::device_tree;
     friend int device_add(device* dev) noexcept;
     friend device* get_device(device* dev) noexcept;
     friend void put_device(device* dev) noexcept;
@@ -82,6 +84,14 @@ private:
     // This and driver_ are changed only under bind_lock_.
     detail::binding* binding_ DEVRES_GUARDED_BY(binding_lock_) = nullptr;
     std::atomic<void*> driver_data_{nullptr};
+
+    detail::lock children_lock_; // short
+    // The registered ones, oldest first unless device_unregister_tree has been through them.
+    device* first_child_ DEVRES_GUARDED_BY(children_lock_) = nullptr;
+    device** last_child_ DEVRES_GUARDED_BY(children_lock_) = &first_child_;
+    device* next_sibling_ = nullptr;  // guarded by the parent's children_lock_, as is the next
+    device** sibling_link_ = nullptr; // what points to this one; null: it is not registered, or has no parent
+    device* next_in_tree_ = nullptr;  // whoever holds bind_lock_ for device_unregister_tree
 };
 
 // Proof that a device is bound, for the time of the call that was given it: probe, remove, or an action
@@ -154,6 +164,18 @@ int device_del(device* dev, const char* file = __builtin_FILE(), int line = __bu
 // device_del and put_device.
 // Returns:  as device_del; on -EDEADLK the reference is not put.
 int device_unregister(device* dev, const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept;
+
+// A hub goes (D7): device_unregister of `dev` and of all its descendants, children before their parents. The
+// bindings of all of them are closed before the readers of all of them are waited for, once. What is
+// registered below `dev` meanwhile is not part of it. Each is put by the call that unregisters it: two calls
+// on a tree, or on a tree and a part of it, put each device once; one that is not registered is not put.
+// Returns:  as device_unregister, for all or none: -EDEADLK, after a WARN and with nothing changed, from
+//           inside any of them.
+// Blocking: until every reader has left. The bind sections of all of them are held, so a `remove` in the tree
+//           that unregisters or binds another device of the tree gets -EDEADLK.
+// Cost:     linear in the devices; allocates nothing.
+int device_unregister_tree(device* dev, const char* file = __builtin_FILE(),
+                           int line = __builtin_LINE()) noexcept;
 
 // Null is fine. get returns its argument. The last put releases what is managed, then runs `release`.
 device* get_device(device* dev) noexcept;

@@ -119,6 +119,12 @@ public:
     // `function` and `owner` say in reports who waits.
     void close_and_wait(const char* function, devres_head* owner) noexcept;
 
+    // The same in three steps, for several bindings with one wait: close() all, wait for the readers of all,
+    // then drained() for each.
+    // Returns:  false if nobody can be inside.
+    bool close() noexcept;
+    void drained() noexcept;
+
     // Keeps it until everything of the bind has been released. False if that has happened.
     bool keep_until_end(binding_leftover* leftover) noexcept;
 
@@ -149,8 +155,16 @@ void free_leftovers(binding_leftover* kept) noexcept;
 struct device_core {
     static binding* binding_of(const bound_device& dev) noexcept { return dev.binding_; }
 
-    // The section that bind, unbind and delete of one device exclude each other in (D6).
+    // The section that bind, unbind and delete of one device exclude each other in (D6). It keeps the device,
+    // since what runs inside may drop the last other reference.
+    // Requires: would_deadlock() has said no.
+    static void enter_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_);
+    static void leave_section(device* dev) noexcept DEVRES_RELEASE(dev->bind_lock_);
     class bind_section;
+
+    // Registers it, as a child of its parent; and the reverse. Forgotten already: no-op, false.
+    static void add(device* dev) noexcept;
+    static bool forget(device* dev) noexcept;
 
     // Unbinds if bound, forgets the device and releases what it has (D4, D5). Returns: 0 or -EDEADLK.
     static int del(device* dev, const char* function, source_place where) noexcept;
@@ -161,8 +175,10 @@ struct device_core {
     static bool is_inside(device* dev, const char* function, source_place where) noexcept;
     // D3 (1) to (4).
     static void unbind(device* dev, const char* function) noexcept DEVRES_REQUIRES(dev->bind_lock_);
-    // D3 (2) to (4).
+    static void call_remove(device* dev) noexcept DEVRES_REQUIRES(dev->bind_lock_);
+    // D3 (2) to (4); and (3) to (4), when the readers have left.
     static void end_binding(device* dev, const char* function) noexcept DEVRES_REQUIRES(dev->bind_lock_);
+    static void release_binding(device* dev) noexcept DEVRES_REQUIRES(dev->bind_lock_);
 
     // The binding, with a reference or without; null if not bound.
     static binding* get_binding(device* dev) noexcept;

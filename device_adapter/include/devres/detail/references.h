@@ -30,6 +30,18 @@ public:
 
     void get() noexcept { state_.fetch_add(1, std::memory_order_relaxed); }
 
+    // For somebody who holds none, but knows that the object is there until its end is over.
+    // Returns: false if it is ending, or was never begun.
+    [[nodiscard]] bool get_if_live() noexcept
+    {
+        std::uint32_t now = state_.load(std::memory_order_relaxed);
+        do
+            if (now == 0 || (now & (ending | ended)) != 0)
+                return false;
+        while (!state_.compare_exchange_weak(now, now + 1, std::memory_order_relaxed));
+        return true;
+    }
+
     // Drops one reference. One that nobody holds: BUG.
     // Returns: true for the put of the last one; the caller must then end `owner` and call finish().
     [[nodiscard]] bool put(const char* function, devres_head* owner) noexcept

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+//
+// D7: a device goes with all its descendants, and with one wait.
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include <devres/detail/revocation_stats.h>
+#include <devres/devres_ptr.h>
+
+#include "device/scripted_device.h"
+#include "support/event_log.h"
+#include "support/threads.h"
+#include "support/warn_capture.h"
+
+namespace devres::test {
+namespace {
+
+class DeviceTreeTest : public testing::Test {
+protected:
+    static std::size_t waits() { return detail::revocation_stats().waits; }
+
+    // On the heap, registered and bound; says when it is removed, released and freed.
+    heap_device* make(const char* name, device* parent)
+    {
+        heap_device* dev = heap_device::make(name, parent);
+        const std::string as = name;
+        dev->on_remove = [this, as](const bound_device&) { log.add("remove " + as); };
+        dev->on_release = [this, as] { log.add("free " + as); };
+        EXPECT_EQ(0, dev->bind([this, as](const bound_device& b) {
+            return devm_add_action(b, [this, as] { log.add("release " + as); });
+        }));
+        return dev;
+    }
+
+    event_log log;
+    warn_capture warns;
+};
+
+TEST_F(DeviceTreeTest, ChildrenGoBeforeParentsAndAllAreRemovedBeforeAnyIsReleased) // D7
+{
+    heap_device* hub = make("hub", nullptr);
+    make("leaf", make("middle", hub));
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ((events{"remove leaf", "remove middle", "remove hub", "release leaf", "free leaf",
+                      "release middle", "free middle", "release hub", "free hub"}),
+              log.take());
+}
+
+TEST_F(DeviceTreeTest, OneThatNoDriverIsBoundToReleasesToo) // D7, D4
+{
+    heap_device* hub = heap_device::make("hub");
+    heap_device* leaf = heap_device::make("leaf", hub);
+    ASSERT_EQ(0, devm_add_action(hub, [this] { log.add("hub"); }));
+    ASSERT_EQ(0, devm_add_action(leaf, [this] { log.add("leaf"); }));
+    get_device(leaf);
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ((events{"leaf", "hub"}), log.take());
+    EXPECT_EQ(-ENODEV, leaf->bind());
+    put_device(leaf);
+}
+
+TEST_F(DeviceTreeTest, AThousandDevicesWithReadersWaitOnce) // D7
+{
+    constexpr int count = 1000;
+    heap_device* hub = heap_device::make("hub");
+    std::vector<devres_ptr<int>> handles(count);
+    for (devres_ptr<int>& h : handles)
+        ASSERT_EQ(0, heap_device::make("leaf", hub)->bind([&](const bound_device& b) {
+            return devres_ptr<int>::create(b, &h, 1);
+        }));
+    const std::size_t before = waits();
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ(before + 1, waits());
+    for (devres_ptr<int>& h : handles)
+        EXPECT_FALSE(h.try_access());
+}
+
+TEST_F(DeviceTreeTest, NothingIsReleasedBeforeTheReadersOfAllHaveLeft) // D7, D3 (2)
+{
+    constexpr int count = 3;
+    heap_device* hub = heap_device::make("hub");
+    devres_ptr<int> handles[count];
+    std::atomic<int> left{0};
+    for (devres_ptr<int>& h : handles)
+        ASSERT_EQ(0, heap_device::make("leaf", hub)->bind([&](const bound_device& b) {
+            EXPECT_EQ(0, devres_ptr<int>::create(b, &h, 1));
+            return devm_add_action(b, [&left] { EXPECT_EQ(3, left); });
+        }));
+    std::vector<std::thread> readers;
+    doorway inside[count];
+    for (int i = 0; i < count; ++i)
+        readers.emplace_back([&, i] {
+            auto guard = handles[i].try_access();
+            ASSERT_TRUE(guard);
+            inside[i].open();
+            for (const devres_ptr<int>& h : handles) // the wait begins when all are closed
+                while (!h.is_revoked())
+                    std::this_thread::yield();
+            ++left;
+        });
+    for (doorway& d : inside)
+        d.pass();
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    for (std::thread& t : readers)
+        t.join();
+}
+
+TEST_F(DeviceTreeTest, FromInsideOneOfThemNothingChanges) // D7, D3 (0)
+{
+    heap_device* hub = make("hub", nullptr);
+    devres_ptr<int> handle;
+    heap_device* leaf = heap_device::make("leaf", hub);
+    ASSERT_EQ(0, leaf->bind([&](const bound_device& b) { return devres_ptr<int>::create(b, &handle, 1); }));
+    make("other", hub);
+    {
+        auto guard = handle.try_access();
+        EXPECT_EQ(-EDEADLK, device_unregister_tree(hub));
+        EXPECT_TRUE(handle.try_access());
+    }
+    EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ(events{}, log.take());
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ(
+        (events{"remove other", "remove hub", "release other", "free other", "release hub", "free hub"}),
+        log.take());
+}
+
+TEST_F(DeviceTreeTest, ARemoveThatUnregistersAnotherOfTheTreeIsRefused) // D7
+{
+    heap_device* hub = make("hub", nullptr);
+    heap_device* leaf = make("leaf", hub);
+    hub->on_remove = [&](const bound_device&) { EXPECT_EQ(-EDEADLK, device_unregister(leaf)); };
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ((events{"remove leaf", "release leaf", "free leaf", "release hub", "free hub"}), log.take());
+}
+
+TEST_F(DeviceTreeTest, APartThatHasGoneAndOneThatIsNotRegisteredAreNotPartOfIt) // D7
+{
+    heap_device* hub = make("hub", nullptr);
+    EXPECT_EQ(0, device_unregister(make("gone", hub)));
+    heap_device* alone = make("alone", hub);
+    ASSERT_EQ(0, device_del(alone));
+    log.take();
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ((events{"remove hub", "release hub"}), log.take()) << "the child keeps its parent";
+    put_device(alone);
+    EXPECT_EQ((events{"free alone", "free hub"}), log.take());
+}
+
+TEST_F(DeviceTreeTest, AChildThatIsRegisteredAgainIsPartOfItAgain) // D7
+{
+    heap_device* hub = heap_device::make("hub");
+    heap_device* leaf = make("leaf", hub);
+    ASSERT_EQ(0, device_del(leaf));
+    ASSERT_EQ(0, device_add(leaf));
+    ASSERT_EQ(0, device_add(leaf)); // no change
+    log.take();
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ((events{"free leaf"}), log.take());
+}
+
+TEST_F(DeviceTreeTest, ATreeAndAPartOfItGoAtOnceAndEachDeviceIsPutOnce) // D7
+{
+    for (int round = 0; round < 200; ++round) {
+        heap_device* hub = heap_device::make("hub");
+        heap_device* middle = heap_device::make("middle", hub);
+        std::atomic<int> freed{0};
+        for (int i = 0; i < 4; ++i) {
+            heap_device* leaf = heap_device::make("leaf", middle);
+            leaf->on_release = [&freed] { ++freed; };
+            ASSERT_EQ(0, leaf->bind([](const bound_device&) { return 0; }));
+        }
+        get_device(middle);
+        std::atomic<int> ready{0};
+        const auto together = [&ready] {
+            ++ready;
+            while (ready < 2)
+                std::this_thread::yield();
+        };
+        std::thread other([&] {
+            together();
+            EXPECT_EQ(0, device_unregister_tree(middle));
+            put_device(middle);
+        });
+        together();
+        EXPECT_EQ(0, device_unregister_tree(hub));
+        other.join();
+        EXPECT_EQ(4, freed);
+    }
+}
+
+} // namespace
+} // namespace devres::test
