@@ -151,6 +151,9 @@ TEST_F(DevresPosixTest, AModuleIsOpened)
 }
 
 struct tells_its_end {
+    explicit tells_its_end(event_log* l) : log(l) {}
+    tells_its_end(const tells_its_end&) = delete;
+    tells_its_end& operator=(const tells_its_end&) = delete;
     event_log* log;
     ~tells_its_end() { log->add("destroyed"); }
 };

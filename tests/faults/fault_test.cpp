@@ -493,6 +493,9 @@ void add_device(std::vector<call>& all)
              EXPECT_EQ(0, device_del(dev));
              return device_unregister(dev);
          }});
+    all.push_back({"device_unregister_tree", works,
+                   [](world& w) { w.second_dev = device_create("second", w.parent); },
+                   [](world& w) { return device_unregister_tree(std::exchange(w.second_dev, nullptr)); }});
     all.push_back({"device_driver_attach", may_fail,
                    [](world& w) { w.second_dev = device_create("second", w.parent); },
                    [](world& w) {
