@@ -230,7 +230,10 @@ bool look_up(const module_info& module, char* text, std::size_t bytes) noexcept
     if (std::strcmp(whole, "/proc/self/exe") == 0 && ::readlink(whole, program, sizeof program - 1) > 0)
         whole = program;
     const char* slash = std::strrchr(whole, '/');
-    std::snprintf(text, bytes, "%s+0x%zx", slash ? slash + 1 : whole, static_cast<std::size_t>(offset));
+    // A name that is too long is cut off, which the compiler wants to be looked at.
+    if (std::snprintf(text, bytes, "%s+0x%zx", slash ? slash + 1 : whole, static_cast<std::size_t>(offset)) <
+        0)
+        text[0] = '\0';
     return false;
 }
 
