@@ -102,8 +102,10 @@ void put_device(device* dev) noexcept
     devres_drain(&dev->devres);
     dev->references_.finish("put_device", &dev->devres);
     device* parent = std::exchange(dev->parent_, nullptr);
-    if (dev->release_)
+    if (dev->release_) {
+        dev->listed_.end();
         dev->release_(dev); // dev may be gone
+    }
     put_device(parent);
 }
 

@@ -78,8 +78,10 @@ void drm_dev_put(drm_device* drm) noexcept
     drm->container_ = nullptr;
     drm->references_.finish("drm_dev_put", &drm->devres);
     drm->dev = nullptr;
-    if (free)
+    if (free) {
+        drm->listed_.end(); // a container may be freed without a destructor
         free(container);
+    }
     put_device(parent);
 }
 
