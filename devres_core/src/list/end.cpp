@@ -172,7 +172,6 @@ owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) 
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
     mine_.leave_locked(head);
-    list_of(head).set_quiet_locked(!passes_of(head));
     return step::done;
 }
 
@@ -279,8 +278,13 @@ int devres_drain(devres_head* head) noexcept
 
 devres_head::~devres_head()
 {
-    if (list_.is_quiet() && !memory_)
-        return;
+    // Mostly it has been drained, and nobody is left. The lock is taken all the same: a pass that has just left
+    // may still be about to release it.
+    {
+        const guard held(this, "~devres_head");
+        if (list_.empty_locked() && !passes_ && !memory_)
+            return;
+    }
     owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
 }
 

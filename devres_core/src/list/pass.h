@@ -132,7 +132,6 @@ inline void pass::join_locked(devres_head* head) noexcept
     head_ = head;
     next_ = passes_of(head);
     passes_of(head) = this;
-    list_of(head).set_quiet_locked(false);
 }
 
 inline void pass::take_locked(devres_head* head, resource* res) noexcept

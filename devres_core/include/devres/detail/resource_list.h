@@ -54,14 +54,6 @@ public:
     bool is_current_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
 
     std::uint32_t epoch_locked() const noexcept DEVRES_REQUIRES(this) { return epoch_; }
-    // True from the end of a drain that left nobody behind until the next pass joins the head. Then the list
-    // can be destroyed without being held, if it is empty.
-    bool is_quiet() const noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // nobody else uses it any more
-    {
-        return quiet_ && ends_.next == &ends_;
-    }
-    void set_quiet_locked(bool quiet) noexcept DEVRES_REQUIRES(this) { quiet_ = quiet; }
-
     // Takes everything off the list at once; from now on its epoch is `next_epoch`.
     // Returns: the newest resource; the older ones follow through `prev`, up to null.
     // Requires: not empty; no resource of any pass has the epoch `next_epoch`.
@@ -79,7 +71,6 @@ private:
     std::atomic<const void*> calling_back_{nullptr};
     links ends_ DEVRES_GUARDED_BY(this); // oldest at next, newest at prev
     std::uint32_t epoch_ DEVRES_GUARDED_BY(this) = 0;
-    bool quiet_ DEVRES_GUARDED_BY(this) = false;
 };
 
 } // namespace devres::detail
