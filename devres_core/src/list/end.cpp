@@ -278,8 +278,8 @@ int devres_drain(devres_head* head) noexcept
 
 devres_head::~devres_head()
 {
-    // Mostly it has been drained, and nobody is left. The lock is taken all the same: a pass that has just left
-    // may still be about to release it.
+    // Mostly it has been drained, and nobody is left. The lock is taken all the same: a pass that has just
+    // left may still be about to release it.
     {
         const guard held(this, "~devres_head");
         if (list_.empty_locked() && !passes_ && !memory_)
