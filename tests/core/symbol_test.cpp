@@ -51,7 +51,7 @@ TEST(DevresSymbolOfTest, NamesFunctionsOfOtherModules)
 TEST(DevresSymbolOfTest, WithoutANameItIsAPlace)
 {
     char text[200] = {};
-    const char* inside = reinterpret_cast<const char*>(&put_away_quietly) + 1;
+    const char* inside = reinterpret_cast<const char*>(&name_of) + 1;
     for (int i = 0; i < 2; ++i) {
         EXPECT_FALSE(detail::symbol_of(inside, text, sizeof text));
         EXPECT_THAT(std::string(text), MatchesRegex(".+\\+0x[0-9a-f]+"));

@@ -143,7 +143,7 @@ template <managed_owner_ref R, class T>
     requires(!std::is_lvalue_reference_v<T>)
 [[nodiscard]] int adopt(const R& owner, T&& object)
 {
-    return create<T>(owner, std::move(object)) ? 0 : -ENOMEM;
+    return create<T>(owner, std::forward<T>(object)) ? 0 : -ENOMEM;
 }
 
 // --- Threads ---------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ public:
     enum class head_afterwards : bool { lives, ends };
 
     owner_end(devres_head* head, head_afterwards then, const char* function) noexcept
-        : mine_(head), source_(upstream_of(head)), then_(then), function_(function)
+        : mine_(head), then_(then), function_(function)
     {
     }
 
@@ -46,7 +46,6 @@ private:
     bool wait() noexcept;
 
     pass mine_;
-    upstream* const source_;
     const head_afterwards then_;
     const char* const function_;
     bool joined_ = false;
@@ -89,7 +88,6 @@ bool owner_end::keep_for_outer_locked(devres_head* head, block* memory) noexcept
     if (!outermost)
         return false;
     outermost->kept_ = memory;
-    outermost->kept_source_ = source_;
     return true;
 }
 
@@ -108,7 +106,8 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.kept_ = nullptr;
         return step::look_again;
     }
-    outer_ = pending_outer_locked(head);
+    const bool alone = mine_.is_alone_locked(head); // as it mostly is
+    outer_ = alone ? nullptr : pending_outer_locked(head);
     if (outer_)
         return step::finish_outer;
     if (!list_of(head).empty_locked()) {
@@ -121,7 +120,7 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.take_all_locked(head);
         return endless ? step::cut_off : step::release;
     }
-    if (pass::is_busy_locked(head, mine_.thread_)) {
+    if (!alone && pass::is_busy_locked(head, mine_.thread_)) {
         // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
         *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty() || *unused)
@@ -167,7 +166,7 @@ owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) 
     unused->blocks = mine_.freed_.blocks;
     mine_.freed_.blocks = nullptr;
     // Once this pass has left, another thread may end the head, and the upstream after it.
-    if ((memory_ || *unused) && source_ && then_ == head_afterwards::lives)
+    if ((memory_ || *unused) && mine_.source_ && then_ == head_afterwards::lives)
         return step::look_again;
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
@@ -237,9 +236,9 @@ int owner_end::run() noexcept
             next = look_locked(head, &unused);
         }
         if (unused) [[unlikely]]
-            free_unused(source_, unused);
+            free_unused(mine_.source_, unused);
         if (memory_)
-            free_memory_of_head(source_, memory_);
+            free_memory_of_head(mine_.source_, memory_);
         memory_ = nullptr;
         switch (next) {
         case step::look_again:

@@ -208,21 +208,23 @@ void pass::run() noexcept
 int pass::finish() noexcept
 {
     while (head_ && !memory_gone_) {
-        upstream* source = upstream_of(head_);
         unused_memory unused;
+        bool left = false;
         {
             const guard held(head_, "release");
             unused = give_back_locked(head_);
-            if (freed_.empty() && !unused) {
+            // The environment's memory can go back later: a user's upstream may be gone by then.
+            left = freed_.empty() && (!unused || !source_);
+            if (left)
                 leave_locked(head_);
-                return released();
-            }
         }
-        if (unused) [[unlikely]]
-            free_unused(source, unused);
+        if (unused)
+            free_unused(source_, unused);
+        if (left)
+            return released();
     }
-    free_unused(kept_source_, {nullptr, freed_.blocks});
-    free_memory_of_head(kept_source_, kept_);
+    free_unused(source_, {nullptr, freed_.blocks});
+    free_memory_of_head(source_, kept_);
     if (head_) {
         const guard held(head_, "release");
         leave_locked(head_);

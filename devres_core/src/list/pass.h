@@ -15,7 +15,8 @@
 // 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
 //    very thread, inside the callback, clears it; who ends it on another thread waits until the pass has left
 //    (C14).
-// 2. The memory of what was released goes back before the pass leaves, so that the upstream is still there.
+// 2. The memory of what was released leaves the head's before the pass leaves, and goes back to a user's
+//    upstream before that, too, so that the upstream is still there.
 // 3. Leaving is the last touch of the head: under the lock the pass takes itself off the head, and once that
 //    lock is released the head may be gone.
 #pragma once
@@ -73,6 +74,11 @@ public:
     devres_head* head() const noexcept { return head_; }
 
     // --- Questions about a head ---
+    // True if this pass, which has joined, is the only one of its head.
+    bool is_alone_locked(devres_head* head) const noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        return passes_of(head) == this && !next_;
+    }
     // True if a pass of that kind is under way on this thread.
     static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
     // Tells this thread's passes that one of their callbacks has attached something (C12).
@@ -111,12 +117,12 @@ private:
     static std::uint32_t free_epoch_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
     devres_head* head_;
-    pass* next_ = nullptr; // further passes of the head
+    upstream* source_ = nullptr; // the head's, while it has joined
+    pass* next_ = nullptr;       // further passes of the head
     const void* thread_ = this_thread();
     resource* pending_ = nullptr; // newest first, linked by `prev`
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
-    upstream* kept_source_ = nullptr;
     std::uint32_t epoch_ = no_epoch;     // of what was taken in one step
     int besides_slots_ = 0;              // released, less the slots that were not
     std::uint32_t slots_given_back_ = 0; // of those that were freed
@@ -130,6 +136,7 @@ private:
 inline void pass::join_locked(devres_head* head) noexcept
 {
     head_ = head;
+    source_ = upstream_of(head);
     next_ = passes_of(head);
     passes_of(head) = this;
 }

@@ -26,10 +26,9 @@ constexpr allocation_request for_action;
 
 int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept
 {
-    constexpr unsigned size_class = class_for_payload(sizeof(action_payload));
-    const slot_request what{ops, size_class, sizeof(action_payload), 0};
-    if (!attach_in_slot(head, what, "add_action", for_action,
-                        [action](void* payload) { ::new (payload) action_payload(action); })) [[unlikely]]
+    static constexpr resource_shape shape{.size = sizeof(action_payload), .is_action = true};
+    if (!attach(head, ops, shape, "add_action", for_action,
+                [action](void* payload) { ::new (payload) action_payload(action); })) [[unlikely]]
         return -ENOMEM;
     if (logging()) [[unlikely]]
         log_event("ADD", head, describe_action(action, ops->name));

@@ -35,7 +35,7 @@ bool take(resource* res, pass& one) noexcept
         }
     }
     if (last)
-        free_own_block(res);
+        free_shared_block(res);
     return taken;
 }
 
@@ -54,7 +54,7 @@ int handle_cancel(resource* res) noexcept
         const release_scope releasing;
         ops->drop(one.head(), res);
     }
-    one.discard(res);
+    free_shared_block(res); // which neither the handle nor the list has any more
     one.finish();
     return 0;
 }

@@ -43,22 +43,13 @@ place& construction::rest() noexcept
 resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* bytes, std::size_t size,
                        sharing shared) noexcept
 {
-    const unsigned size_class = class_for_payload(size);
     const auto fill = [bytes, size](void* payload) { std::memcpy(payload, bytes, size); };
     resource* res = nullptr;
-    if (shared == sharing::none && size_class != slot_classes) {
-        const slot_request what{ops, size_class, size, static_cast<std::uint32_t>(size)};
-        res = attach_in_slot(head, what, "add_action", {}, fill);
-    } else {
-        const bool has_handle = shared == sharing::with_handle;
-        constexpr std::size_t align = alignof(std::max_align_t);
-        res = has_handle ? make_shared_block(head, ops, size, align)
-                         : make_own_block(upstream_of(head), ops, size, align, {});
-        if (res) {
-            fill(res->payload());
-            attach_own_block(head, res, life_state::listed,
-                             has_handle ? storage_kind::shared : storage_kind::block, "add_action");
-        }
+    if (shared == sharing::none) {
+        res = attach(head, ops, {size}, "add_action", {}, fill);
+    } else if ((res = make_shared_block(head, ops, size, alignof(std::max_align_t)))) {
+        fill(res->payload());
+        attach_own_block(head, res, life_state::listed, storage_kind::shared, "add_action");
     }
     if (res && logging()) [[unlikely]]
         log_event("ADD", head, {"callable", ops->name, nullptr, size});

@@ -8,33 +8,22 @@
 
 namespace devres::detail {
 
-bool place::take_own_block(resource* res, storage_kind storage) noexcept
-{
-    if (res)
-        attach_own_block(presence_.head(), res, life_state::constructing, storage, function_, &presence_,
-                         listed_);
-    res_ = res;
-    return res != nullptr;
-}
-
 bool place::take(const resource_ops* ops, std::size_t size, std::size_t align,
                  const allocation_request& request) noexcept
 {
-    devres_head* head = presence_.head();
-    const unsigned size_class = align > alignof(std::max_align_t) ? slot_classes : class_for_payload(size);
-    if (size_class == slot_classes)
-        return take_own_block(make_own_block(upstream_of(head), ops, size, align, request),
-                              storage_kind::block);
-    const slot_request what{ops, size_class, size, static_cast<std::uint32_t>(size),
-                            life_state::constructing};
-    res_ = attach_in_slot(
-        head, what, function_, request, [](void*) {}, &presence_, listed_);
+    const resource_shape shape{size, align, life_state::constructing};
+    res_ = attach(
+        presence_.head(), ops, shape, function_, request, [](void*) {}, &presence_, listed_);
     return res_ != nullptr;
 }
 
 bool place::take_shared(const resource_ops* ops, std::size_t size, std::size_t align) noexcept
 {
-    return take_own_block(make_shared_block(presence_.head(), ops, size, align), storage_kind::shared);
+    res_ = make_shared_block(presence_.head(), ops, size, align);
+    if (res_)
+        attach_own_block(presence_.head(), res_, life_state::constructing, storage_kind::shared, function_,
+                         &presence_, listed_);
+    return res_ != nullptr;
 }
 
 void place::replace_locked(devres_head* head, resource* old) noexcept

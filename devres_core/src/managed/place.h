@@ -48,7 +48,6 @@ public:
     void give_up() noexcept;
 
 private:
-    bool take_own_block(resource* res, storage_kind storage) noexcept;
     void leave() noexcept;
 
     pass presence_;

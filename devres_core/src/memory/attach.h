@@ -9,26 +9,35 @@
 
 namespace devres::detail {
 
-// A resource about to be made in a slot.
-struct slot_request {
-    const resource_ops* ops;
-    unsigned size_class;
-    std::size_t payload_bytes;
-    std::uint32_t size_field; // of the header
+// A resource about to be made, apart from its operations.
+struct resource_shape {
+    std::size_t size; // of the payload
+    std::size_t align = alignof(std::max_align_t);
     life_state life = life_state::listed;
+    bool is_action = false; // then the size in the header is a hint into the index instead
+
+    // Of its slot; slot_classes if it needs a block of its own.
+    unsigned size_class() const noexcept
+    {
+        return align > alignof(std::max_align_t) ? slot_classes : class_for_payload(size);
+    }
+    // Of the header.
+    std::uint32_t size_field() const noexcept { return is_action ? 0 : static_cast<std::uint32_t>(size); }
 };
 
 // Makes a resource of a slot that was just taken.
 template <class Fill>
-[[gnu::always_inline]] inline resource* make_in_slot_locked(devres_head* head, const slot_request& what,
-                                                            void* slot, Fill fill, pass* presence,
-                                                            bool linked) noexcept
+[[gnu::always_inline]] inline resource* make_in_slot_locked(devres_head* head, const resource_ops* ops,
+                                                            const resource_shape& what, void* slot, Fill fill,
+                                                            pass* presence, bool linked) noexcept
     DEVRES_REQUIRES(list_of(head))
 {
-    unpoison(static_cast<char*>(slot) + sizeof(resource), what.payload_bytes);
-    const auto state = resource_state::make(what.life, storage_kind::slot, what.size_class)
+    unpoison(static_cast<char*>(slot) + sizeof(resource), what.size);
+    const auto state = resource_state::make(what.life, storage_kind::slot, what.size_class())
                            .with_epoch(list_of(head).epoch_locked());
-    auto* res = ::new (slot) resource(what.ops, what.size_field, state.bits());
+    if (!what.is_action)
+        note_pointer_locked(head, slot);
+    auto* res = ::new (slot) resource(ops, what.size_field(), state.bits());
     fill(res->payload());
     if (linked) [[likely]] {
         list_of(head).link_new_locked(res);
@@ -42,79 +51,94 @@ template <class Fill>
 
 // Where there are free slots, or an index to be told.
 template <class Fill>
-[[gnu::noinline]] resource* attach_specially_locked(devres_head* head, slot_request what, Fill fill,
-                                                    pass* presence, bool linked) noexcept
-    DEVRES_REQUIRES(list_of(head))
+[[gnu::noinline]] resource* attach_specially_locked(devres_head* head, const resource_ops* ops,
+                                                    const resource_shape& what, Fill fill, pass* presence,
+                                                    bool linked) noexcept DEVRES_REQUIRES(list_of(head))
 {
-    void* slot = take_slot_locked(head, what.size_class);
+    void* slot = take_slot_locked(head, what.size_class());
     if (!slot)
         return nullptr;
-    resource* res = make_in_slot_locked(head, what, slot, fill, presence, linked);
+    resource* res = make_in_slot_locked(head, ops, what, slot, fill, presence, linked);
     if (linked)
         note_linked_locked(head, res);
     return res;
 }
 
-// What attach_in_slot() does if there is memory at hand; null if there is not.
+// What attach() does if there is memory at hand; null if there is not.
 template <class Fill>
-[[gnu::always_inline]] inline resource* attach_at_hand_locked(devres_head* head, const slot_request& what,
-                                                              Fill fill, pass* presence, bool linked) noexcept
+[[gnu::always_inline]] inline resource* attach_at_hand_locked(devres_head* head, const resource_ops* ops,
+                                                              const resource_shape& what, Fill fill,
+                                                              pass* presence, bool linked) noexcept
     DEVRES_REQUIRES(list_of(head))
 {
     block* memory = memory_of(head);
     if (!memory) [[unlikely]]
         return nullptr;
     if (memory->special) [[unlikely]]
-        return attach_specially_locked(head, what, fill, presence, linked);
-    void* slot = memory->carve(class_bytes(what.size_class));
+        return attach_specially_locked(head, ops, what, fill, presence, linked);
+    void* slot = memory->carve(class_bytes(what.size_class()));
     if (!slot) [[unlikely]]
         return nullptr;
     ++memory->live;
-    return make_in_slot_locked(head, what, slot, fill, presence, linked);
+    return make_in_slot_locked(head, ops, what, slot, fill, presence, linked);
 }
 
-// By value, so that the compiler need not have its arguments in memory where there is memory at hand.
 template <class Fill>
-[[gnu::noinline]] resource* attach_with_more_memory(devres_head* head, slot_request what,
-                                                    const char* function, const allocation_request& request,
-                                                    block_request wanted, Fill fill, pass* presence,
-                                                    bool linked) noexcept
+[[gnu::noinline]] resource* attach_with_more_memory(devres_head* head, const resource_ops* ops,
+                                                    const resource_shape& what, const char* function,
+                                                    const allocation_request& request, block_request wanted,
+                                                    Fill fill, pass* presence, bool linked) noexcept
 {
     supply more;
     while (more.fetch(head, wanted, request)) {
         const guard held(head, function);
         more.hand_over_locked(head);
-        if (resource* res = attach_at_hand_locked(head, what, fill, presence, linked))
+        if (resource* res = attach_at_hand_locked(head, ops, what, fill, presence, linked))
             return res;
-        wanted = ask_locked(head, what.size_class);
+        wanted = ask_locked(head, what.size_class());
     }
     return nullptr;
 }
 
-// Makes the resource in a slot and calls fill(payload), both under the lock.
+// Links a resource in a block of its own, which has been filled before. `presence` and `linked` as below.
+void attach_own_block(devres_head* head, resource* res, life_state life, storage_kind storage,
+                      const char* function, pass* presence = nullptr, bool linked = true) noexcept;
+
+template <class Fill>
+[[gnu::noinline]] resource* attach_in_own_block(devres_head* head, const resource_ops* ops,
+                                                const resource_shape& what, const char* function,
+                                                const allocation_request& request, Fill fill, pass* presence,
+                                                bool linked) noexcept
+{
+    resource* res = make_own_block(upstream_of(head), ops, what.size, what.align, request);
+    if (!res)
+        return nullptr;
+    fill(res->payload());
+    attach_own_block(head, res, what.life, storage_kind::block, function, presence, linked);
+    return res;
+}
+
+// Makes the resource and calls fill(payload): in a slot both under the lock, in a block of its own before.
 // `presence`, if given, joins the head in the same section; then the resource is put on the list only if
 // `linked` says so.
 // Returns: null on no memory.
 template <class Fill>
-[[gnu::always_inline]] inline resource* attach_in_slot(devres_head* head, const slot_request& what,
-                                                       const char* function,
-                                                       const allocation_request& request, Fill fill,
-                                                       pass* presence = nullptr, bool linked = true) noexcept
+[[gnu::always_inline]] inline resource*
+attach(devres_head* head, const resource_ops* ops, const resource_shape& what, const char* function,
+       const allocation_request& request, Fill fill, pass* presence = nullptr, bool linked = true) noexcept
 {
     block_request wanted;
+    if (what.size_class() == slot_classes) [[unlikely]]
+        return attach_in_own_block(head, ops, what, function, request, fill, presence, linked);
     if (!has_memory(head)) [[unlikely]] {
-        wanted = first_block(what.size_class);
+        wanted = first_block(what.size_class());
     } else {
         const guard held(head, function);
-        if (resource* res = attach_at_hand_locked(head, what, fill, presence, linked)) [[likely]]
+        if (resource* res = attach_at_hand_locked(head, ops, what, fill, presence, linked)) [[likely]]
             return res;
-        wanted = ask_locked(head, what.size_class);
+        wanted = ask_locked(head, what.size_class());
     }
-    return attach_with_more_memory(head, what, function, request, wanted, fill, presence, linked);
+    return attach_with_more_memory(head, ops, what, function, request, wanted, fill, presence, linked);
 }
-
-// Links a resource in a block of its own, which has been filled before. The rest as above.
-void attach_own_block(devres_head* head, resource* res, life_state life, storage_kind storage,
-                      const char* function, pass* presence = nullptr, bool linked = true) noexcept;
 
 } // namespace devres::detail

@@ -3,20 +3,20 @@
 // A block of slots, as the upstream gave it.
 //
 //   small, up to 1,024 bytes   block | slots ...
-//   large                      block | page_table | first[pages] | starts[4 * pages] | tables? | slots ...
+//   large                      block | large_part | a bit for each 16 bytes | tables? | slots ...
 //
-// Slots follow one another without a gap, and the state of each says its class, so a block can be walked from
-// any slot whose place is known. That is how a pointer is checked without being followed: in a small block
-// from its first slot; in a large one from the first slot of the 4 KiB page that the pointer is in. Which
-// slot that is, is noted when the page is begun. A page that has been walked is remembered as one bit for
-// each 16 bytes, set where a slot starts; so an owner that frees nothing by pointer pays nothing for it.
+// Slots follow one another without a gap, and the state of each says its class. So in a small block a pointer
+// is checked, without being followed, by walking from the first slot. In a large one a bit says where a slot
+// starts whose payload somebody knows by its address: an action's is known to nobody, and attaching one need
+// not set it. Bits are cleared when the first one behind them is set.
 //
 // Thread safety: all of it under the lock of the head that owns the block.
 //
 // Invariants
 // 1. `bump` and `limit` are offsets from the block, multiples of 16. Slots below `bump` have been carved;
-//    below `limit` they can be without further work.
+//    `limit` is the block's size.
 // 2. The block is large if and only if `limit` is above 1,024.
+// 3. The slot of every resource that was attached by anything but an action has its bit set.
 #pragma once
 
 #include <cstdint>
@@ -36,7 +36,6 @@ struct alignas(unit) tables {
 
 struct block {
     static constexpr std::uint32_t most_of_small = 1024;
-    static constexpr std::uint32_t page_bytes = 4096;
     static constexpr std::uint32_t most_bytes = 1u << 30;
 
     block* older;
@@ -61,7 +60,8 @@ struct block {
         const auto small = static_cast<std::uint32_t>(sizeof(block)) + slot_bytes;
         if (small <= most_of_small)
             return small;
-        return large_front((slot_bytes + page_bytes - 1) / page_bytes) + reserved + slot_bytes;
+        const std::uint32_t rest = slot_bytes + reserved;
+        return large_front(rest / (covered - word_bytes) + 2) + rest; // the front is covered, too
     }
     // Lays out a block in `bytes` bytes of memory.
     static block* place(void* memory, std::uint32_t bytes, std::uint32_t reserved) noexcept;
@@ -70,25 +70,33 @@ struct block {
     void* end_of_reserved() noexcept { return at(first_slot()); }
     bool holds(const void* p) const noexcept
     {
-        return reinterpret_cast<std::uintptr_t>(p) - reinterpret_cast<std::uintptr_t>(this) < bytes();
+        return reinterpret_cast<std::uintptr_t>(p) - reinterpret_cast<std::uintptr_t>(this) < limit;
     }
-
-    std::uint32_t bytes() const noexcept { return is_large() ? table()->bytes : limit; }
     std::uint32_t first_slot() const noexcept
     {
-        return is_large() ? table()->first_slot : static_cast<std::uint32_t>(sizeof(block));
+        return is_large() ? large()->first_slot : static_cast<std::uint32_t>(sizeof(block));
     }
 
     // The next `size` bytes; null if the block has no room for them.
     void* carve(std::uint32_t size) noexcept
     {
         if (bump + size > limit) [[unlikely]]
-            return carve_from_next_page(size);
-        return carve_here(size);
+            return nullptr;
+        char* slot = reinterpret_cast<char*>(this) + bump;
+        bump += size;
+        unpoison(slot, sizeof(resource));
+        return slot;
     }
     // Forgets all slots.
     void start_afresh() noexcept;
 
+    // From now on somebody knows the payload of that slot by its address.
+    void note_pointer(const void* slot) noexcept
+    {
+        if (is_large())
+            set_bit(static_cast<std::uint32_t>(reinterpret_cast<std::uintptr_t>(slot) -
+                                               reinterpret_cast<std::uintptr_t>(this)));
+    }
     // The slot with its payload at `p`; null if there is none.
     resource* slot_at(const void* p) noexcept
     {
@@ -118,71 +126,43 @@ struct block {
     }
 
 private:
-    struct page_table {
-        std::uint32_t bytes;      // of the block
+    struct large_part {
         std::uint32_t first_slot; // offset
-        std::uint32_t pages;      // how many there are
-        std::uint32_t page;       // that has been walked as far as `walked_to`, and not to its end
-        std::uint32_t walked_to;  // offset of the first slot there that has no bit yet
-        std::uint32_t unused;
+        std::uint32_t valid;      // words of bits; in the others no bit has been set
     };
-    // What `first` says of a page: where its first slot starts, in units, and whether it has been walked.
-    static constexpr std::uint8_t walked = 0x80;
+    static constexpr std::uint32_t word_bytes = 8;
+    static constexpr std::uint32_t covered = 64 * unit; // bytes, by one word of bits
 
-    page_table* table() noexcept { return reinterpret_cast<page_table*>(this + 1); }
-    const page_table* table() const noexcept { return reinterpret_cast<const page_table*>(this + 1); }
-    std::uint8_t* first() noexcept { return reinterpret_cast<std::uint8_t*>(table() + 1); }
-    std::uint64_t* starts(std::uint32_t page) noexcept
+    large_part* large() noexcept { return reinterpret_cast<large_part*>(this + 1); }
+    const large_part* large() const noexcept { return reinterpret_cast<const large_part*>(this + 1); }
+    std::uint64_t* bits() noexcept { return reinterpret_cast<std::uint64_t*>(large() + 1); }
+    static constexpr std::uint32_t large_front(std::uint32_t words) noexcept
     {
-        return reinterpret_cast<std::uint64_t*>(first() + round_up(table()->pages, 8)) + 4 * page;
-    }
-    std::uint32_t page_of(std::uint32_t offset) const noexcept
-    {
-        return (offset - table()->first_slot) / page_bytes;
-    }
-    std::uint32_t page_start(std::uint32_t page) const noexcept
-    {
-        return table()->first_slot + page * page_bytes;
-    }
-    std::uint32_t page_end(std::uint32_t page) const noexcept
-    {
-        const std::uint32_t end = page_start(page + 1);
-        return end < table()->bytes ? end : table()->bytes;
-    }
-    static constexpr std::uint32_t large_front(std::uint32_t pages) noexcept
-    {
-        return static_cast<std::uint32_t>(round_up(
-            sizeof(block) + sizeof(page_table) + round_up(pages, 8) + 32 * std::size_t{pages}, unit));
+        return static_cast<std::uint32_t>(
+            round_up(sizeof(block) + sizeof(large_part) + std::size_t{words} * word_bytes, unit));
     }
 
-    void* carve_here(std::uint32_t size) noexcept
-    {
-        char* slot = reinterpret_cast<char*>(this) + bump;
-        bump += size;
-        unpoison(slot, sizeof(resource));
-        return slot;
-    }
-    void* carve_from_next_page(std::uint32_t size) noexcept;
-    void begin_page(std::uint32_t page, std::uint32_t first_slot_in_it) noexcept;
     std::uint32_t size_at(std::uint32_t offset) noexcept
     {
         return class_bytes(resource_state::of(at(offset)).size_class());
     }
     bool is_slot(std::uint32_t offset) noexcept
     {
-        return is_large() ? is_slot_of_large(offset) : is_slot_of_small(offset);
+        return is_large() ? has_bit(offset) : is_slot_of_small(offset);
     }
     bool is_slot_of_small(std::uint32_t offset) noexcept;
-    bool is_slot_of_large(std::uint32_t offset) noexcept
+    bool has_bit(std::uint32_t offset) noexcept
     {
-        const std::uint32_t page = page_of(offset);
-        const page_table& known = *table();
-        if (!(first()[page] & walked) && (known.page != page || known.walked_to <= offset)) [[unlikely]]
-            walk(page);
-        const std::uint32_t n = (offset - page_start(page)) / unit;
-        return (starts(page)[n / 64] >> (n % 64) & 1u) != 0;
+        const std::uint32_t n = (offset - large()->first_slot) / unit;
+        return n / 64 < large()->valid && (bits()[n / 64] >> (n % 64) & 1u) != 0;
     }
-    void walk(std::uint32_t page) noexcept;
+    void set_bit(std::uint32_t offset) noexcept
+    {
+        const std::uint32_t n = (offset - large()->first_slot) / unit;
+        while (large()->valid <= n / 64)
+            bits()[large()->valid++] = 0;
+        bits()[n / 64] |= std::uint64_t{1} << (n % 64);
+    }
 };
 
 static_assert(sizeof(void*) != 8 || sizeof(block) == 32, "what an owner with one resource pays");

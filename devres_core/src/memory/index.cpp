@@ -31,7 +31,7 @@ index* index::create(upstream* source, std::size_t keys, const index* before) no
     std::size_t twins = first_twins;
     if (before) // one for each resource, once there were too few
         twins = before->wants_twins_ ? std::max(2 * keys, first_twins) : before->twins_capacity_;
-    const std::size_t bytes = sizeof(index) + twins * sizeof(twin) + cells * sizeof(resource*);
+    const std::size_t bytes = sizeof(index) + twins * sizeof(twin) + cells * (sizeof(resource*) + 1);
     void* memory = env_allocate(source, bytes, alignof(std::max_align_t), {__GFP_ZERO, -1, nullptr});
     if (!memory)
         return nullptr;
@@ -39,6 +39,7 @@ index* index::create(upstream* source, std::size_t keys, const index* before) no
     made->bytes_ = bytes;
     made->twins_ = reinterpret_cast<twin*>(made + 1);
     made->cells_ = reinterpret_cast<resource**>(made->twins_ + twins);
+    made->tags_ = reinterpret_cast<std::uint8_t*>(made->cells_ + cells);
     made->mask_ = cells - 1;
     made->quota_ = first_quota;
     made->twins_capacity_ = static_cast<std::uint32_t>(twins);
@@ -116,37 +117,37 @@ void index::give_twin(std::uint32_t t) noexcept
 
 // --- Resources ---------------------------------------------------------------------------------------------
 
-resource** index::free_cell_for(const index_key& key) const noexcept
+// Returns: false if the table is too full.
+bool index::put_in_new_cell(resource* res, std::uint64_t hash) noexcept
 {
-    std::size_t i = hash_of(key) & mask_;
-    while (cells_[i] && cells_[i] != gone())
-        i = (i + 1) & mask_;
-    return &cells_[i];
+    std::size_t cell = hash & mask_;
+    while (tags_[cell] != empty && tags_[cell] != erased)
+        cell = next(cell);
+    if (tags_[cell] == erased)
+        --gone_;
+    else if (used_ >= mask_ / 4 * 3)
+        return false;
+    else
+        ++used_;
+    cells_[cell] = res;
+    tags_[cell] = tag_of(hash);
+    return true;
 }
 
 void index::insert(resource* res, age how) noexcept
 {
     res->size = 0;
     const index_key key = key_of(res);
-    resource** cell = cell_of(key);
-    if (*cell == res)
-        return; // it took another one's place among those that had not been looked at
-    if (!*cell) {
-        cell = free_cell_for(key);
-        if (*cell == gone()) {
-            --gone_;
-        } else if (used_ >= mask_ / 4 * 3) {
-            usable_ = false;
-            return;
-        } else {
-            ++used_;
-        }
-        *cell = res;
+    const std::size_t cell = cell_of(key);
+    if (tags_[cell] == empty) {
+        usable_ = put_in_new_cell(res, hash_of(key));
         return;
     }
-    std::uint32_t newest = twin_of(*cell);
+    if (cells_[cell] == res)
+        return; // it took another one's place among those that had not been looked at
+    std::uint32_t newest = twin_of(cells_[cell]);
     if (!newest)
-        newest = take_twin(*cell);
+        newest = take_twin(cells_[cell]);
     const std::uint32_t t = newest ? take_twin(res) : 0;
     if (!t)
         return;
@@ -156,22 +157,21 @@ void index::insert(resource* res, age how) noexcept
     twins_[newest].newer = t;
     twins_[oldest].older = t;
     if (how == age::newest)
-        *cell = res;
+        cells_[cell] = res;
 }
 
 // Empties a cell; one behind which a search may go on stays in use.
-void index::clear(resource** cell) noexcept
+void index::clear(std::size_t cell) noexcept
 {
-    std::size_t i = static_cast<std::size_t>(cell - cells_);
-    if (cells_[(i + 1) & mask_]) {
-        *cell = gone();
+    if (tags_[next(cell)] != empty) {
+        tags_[cell] = erased;
         ++gone_;
         return;
     }
-    cells_[i] = nullptr;
+    tags_[cell] = empty;
     --used_;
-    for (i = (i - 1) & mask_; cells_[i] == gone(); i = (i - 1) & mask_) {
-        cells_[i] = nullptr;
+    for (cell = (cell - 1) & mask_; tags_[cell] == erased; cell = (cell - 1) & mask_) {
+        tags_[cell] = empty;
         --used_;
         --gone_;
     }
@@ -191,10 +191,10 @@ void index::erase(resource* res) noexcept
     if (boundary_ == res)
         lose_boundary();
     const std::uint32_t t = twin_of(res);
-    resource** cell = cell_of(key_of(res));
-    if (*cell == res) {
+    const std::size_t cell = cell_of(key_of(res));
+    if (tags_[cell] != empty && cells_[cell] == res) {
         if (t && twins_[t].older != t)
-            *cell = twins_[twins_[t].older].res;
+            cells_[cell] = twins_[twins_[t].older].res;
         else
             clear(cell);
     }
@@ -208,7 +208,8 @@ void index::erase(resource* res) noexcept
 
 resource* index::find_locked(devres_head* head, const index_key& key) const noexcept
 {
-    resource* res = *cell_of(key);
+    const std::size_t cell = cell_of(key);
+    resource* res = tags_[cell] != empty ? cells_[cell] : nullptr;
     const std::uint32_t newest = res ? twin_of(res) : 0;
     for (std::uint32_t t = newest; res;) {
         const life_state life = resource_state::of(res).life();

@@ -3,7 +3,8 @@
 // From (action, data), or from the address of a block of its own, to the resource: what makes removing one
 // cost the same whatever the number.
 //
-// A table, probed linearly, has for each key its newest resource. Resources with equal keys have a twin each,
+// A table, probed linearly, has for each key its newest resource, and beside it a byte of its hash, so that
+// resources with other keys are hardly ever looked at. Resources with equal keys have a twin each,
 // in an array beside the table, that links them in a ring by age. The field `size` in the header of a
 // resource with a key is the number of its twin, or 0; it is believed only if the twin knows the resource,
 // since it may be left from an earlier index.
@@ -18,7 +19,7 @@
 // 1. The table is valid for one epoch of the list: a release of everything leaves it behind as a whole.
 // 2. A resource stays in the table until its memory is given back, so the table never refers to memory that
 //    has been freed. Who looks something up has to see whether it is still listed.
-// Cost: each operation O(1). 12 to 24 bytes for a key, 16 more for each of several resources with one key.
+// Cost: each operation O(1). 14 to 27 bytes for a key, 16 more for each of several resources with one key.
 #pragma once
 
 #include <cstdint>
@@ -114,23 +115,26 @@ private:
         h *= 0xd6e8feb86659fd93ull;
         return h ^ (h >> 32);
     }
-    // What the cell of an erased key holds, so that probes go on behind it.
-    static resource* gone() noexcept
+    // What is known of a cell without looking at its resource. Behind one that was erased, probes go on.
+    static constexpr std::uint8_t empty = 0;
+    static constexpr std::uint8_t erased = 1;
+    static std::uint8_t tag_of(std::uint64_t hash) noexcept
     {
-        return reinterpret_cast<resource*>(std::uintptr_t{1}); // SAFETY: never followed; no resource is there
+        return static_cast<std::uint8_t>(0x80u | hash >> 57);
     }
+    std::size_t next(std::size_t cell) const noexcept { return (cell + 1) & mask_; }
     // The cell of that key, or the empty one at which its search ends.
-    resource** cell_of(const index_key& key) const noexcept
+    std::size_t cell_of(const index_key& key) const noexcept
     {
-        for (std::size_t i = hash_of(key) & mask_;; i = (i + 1) & mask_) {
-            resource* res = cells_[i];
-            if (!res || (res != gone() && key_of(res) == key))
-                return &cells_[i];
-        }
+        const std::uint64_t hash = hash_of(key);
+        std::size_t cell = hash & mask_;
+        while (tags_[cell] != empty && (tags_[cell] != tag_of(hash) || key_of(cells_[cell]) != key))
+            cell = next(cell);
+        return cell;
     }
-    resource** free_cell_for(const index_key& key) const noexcept;
+    bool put_in_new_cell(resource* res, std::uint64_t hash) noexcept;
     void insert(resource* res, age how) noexcept;
-    void clear(resource** cell) noexcept;
+    void clear(std::size_t cell) noexcept;
     std::uint32_t twin_of(const resource* res) const noexcept
     {
         const std::uint32_t t = res->size;
@@ -146,8 +150,9 @@ private:
     void give_twin(std::uint32_t t) noexcept;
 
     std::size_t bytes_;
-    resource** cells_; // null: empty
-    twin* twins_;      // number 0 stands for none
+    resource** cells_;
+    std::uint8_t* tags_; // one for each cell
+    twin* twins_;        // number 0 stands for none
     std::size_t mask_;
     std::size_t used_ = 0; // cells that are not empty
     std::size_t gone_ = 0; // of these, those of erased keys

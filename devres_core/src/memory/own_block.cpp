@@ -2,6 +2,7 @@
 
 #include "memory/own_block.h"
 
+#include <bit>
 #include <new>
 
 #include "list/memory.h"
@@ -10,14 +11,12 @@ namespace devres::detail {
 
 namespace {
 
-// `front` bytes are left free at the beginning of the block.
 resource* make_block(upstream* source, const resource_ops* ops, std::size_t size, std::size_t align,
-                     std::size_t front, const allocation_request& request) noexcept
+                     std::size_t before, const allocation_request& request) noexcept
 {
     if (align < alignof(std::max_align_t))
         align = alignof(std::max_align_t);
-    front += sizeof(own_block_prefix) + sizeof(resource);
-    const std::size_t offset = (front + align - 1) / align * align; // of the payload
+    const std::size_t offset = payload_offset(before, align);
     std::size_t bytes = 0;
     if (__builtin_add_overflow(offset, size, &bytes) || bytes > static_cast<std::size_t>(PTRDIFF_MAX))
         return nullptr;
@@ -26,9 +25,18 @@ resource* make_block(upstream* source, const resource_ops* ops, std::size_t size
         return nullptr;
     char* header = static_cast<char*>(base) + offset - sizeof(resource);
     auto* res = ::new (static_cast<void*>(header)) resource(ops, 0, 0);
-    ::new (static_cast<void*>(header - sizeof(own_block_prefix)))
-        own_block_prefix{source, base, bytes, align, size, size};
+    ::new (static_cast<void*>(header - sizeof(own_block_prefix))) own_block_prefix{
+        size & own_block_prefix::most, static_cast<unsigned>(std::countr_zero(align)) & 63u, size};
     return res;
+}
+
+// Frees a block in which the payload comes after `before` bytes and what belongs to the resource.
+void free_block(upstream* source, resource* res, std::size_t before) noexcept
+{
+    const own_block_prefix& prefix = prefix_of(res);
+    const std::size_t align = std::size_t{1} << prefix.align_log;
+    const std::size_t offset = payload_offset(before, align);
+    env_free(source, static_cast<char*>(res->payload()) - offset, offset + prefix.capacity, align);
 }
 
 } // namespace
@@ -42,16 +50,21 @@ resource* make_own_block(upstream* source, const resource_ops* ops, std::size_t 
 resource* make_shared_block(devres_head* head, const resource_ops* ops, std::size_t size,
                             std::size_t align) noexcept
 {
-    resource* res = make_block(upstream_of(head), ops, size, align, sizeof(shared_part), {});
+    upstream* source = upstream_of(head);
+    resource* res = make_block(source, ops, size, align, sizeof(shared_part), {});
     if (res)
-        ::new (prefix_of(res).base) shared_part{{}, false, head};
+        ::new (static_cast<void*>(&shared_part_of(res))) shared_part{{}, false, head, source};
     return res;
 }
 
-void free_own_block(resource* res) noexcept
+void free_own_block(upstream* source, resource* res) noexcept
 {
-    const own_block_prefix block = prefix_of(res);
-    env_free(block.source, block.base, block.bytes, block.align);
+    free_block(source, res, 0);
+}
+
+void free_shared_block(resource* res) noexcept
+{
+    free_block(shared_part_of(res).source, res, sizeof(shared_part));
 }
 
 void let_go_of_shared(resource* res) noexcept
@@ -64,7 +77,7 @@ void let_go_of_shared(resource* res) noexcept
         last = shared.handle_gone;
     }
     if (last)
-        free_own_block(res);
+        free_shared_block(res);
 }
 
 void let_go_by_handle(resource* res) noexcept
@@ -77,7 +90,7 @@ void let_go_by_handle(resource* res) noexcept
         last = shared.head == nullptr;
     }
     if (last)
-        free_own_block(res);
+        free_shared_block(res);
 }
 
 } // namespace devres::detail

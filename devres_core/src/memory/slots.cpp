@@ -17,7 +17,7 @@ constexpr std::uint32_t grown = 4096;
 
 void free_block(upstream* source, block* b) noexcept
 {
-    const std::uint32_t bytes = b->bytes();
+    const std::uint32_t bytes = b->limit;
     unpoison(b, bytes);
     env_free(source, b, bytes, unit);
 }
@@ -56,7 +56,7 @@ unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(li
     block* stays = nullptr;
     for (block* b = newest; b;) {
         block* older = b->older;
-        if (!stays && b->bytes() <= kept_bytes) {
+        if (!stays && b->limit <= kept_bytes) {
             stays = b;
         } else if (more && b->holds(more)) {
             tables_in = b;
@@ -134,11 +134,11 @@ block_request ask_locked(devres_head* head, unsigned size_class) noexcept
         return first_block(size_class);
     std::uint64_t total = 0;
     for (const block* b = memory; b; b = b->older)
-        total += b->bytes() - b->first_slot();
+        total += b->limit - b->first_slot();
     std::uint64_t slots = total / 2 / need + 2;
     // A head that is emptied and filled again keeps one block: twice the newest one soon holds everything.
-    if (total >= grown && slots < 2 * std::uint64_t{memory->bytes()} / need)
-        slots = 2 * std::uint64_t{memory->bytes()} / need;
+    if (total >= grown && slots < 2 * std::uint64_t{memory->limit} / need)
+        slots = 2 * std::uint64_t{memory->limit} / need;
     const std::uint64_t most = block::most_bytes / 2 / need;
     block_request wanted{block::bytes_for(need * static_cast<std::uint32_t>(slots < most ? slots : most), 0),
                          block::bytes_for(need, 0), 0};
@@ -244,6 +244,14 @@ void* take_slot_locked(devres_head* head, unsigned size_class) noexcept
     return slot;
 }
 
+void note_pointer_locked(devres_head* head, const void* slot) noexcept
+{
+    block* b = memory_of(head);
+    while (!b->holds(slot))
+        b = b->older;
+    b->note_pointer(slot);
+}
+
 void resize_slot(resource* res, std::size_t size) noexcept
 {
     if constexpr (checked_memory) {
@@ -316,7 +324,7 @@ void free_unused(upstream* source, const unused_memory& unused) noexcept
     free_memory_of_head(source, unused.slot_blocks);
     for (resource* res = unused.blocks; res;) {
         auto* next = static_cast<resource*>(res->next);
-        free_own_block(res);
+        free_own_block(source, res);
         res = next;
     }
 }

@@ -79,10 +79,14 @@ private:
 // is missing.
 void* take_slot_locked(devres_head* head, unsigned size_class) noexcept DEVRES_REQUIRES(list_of(head));
 
+// Somebody knows the payload of that slot by its address: slot_at_locked() will find it.
+void note_pointer_locked(devres_head* head, const void* slot) noexcept DEVRES_REQUIRES(list_of(head));
+
 // The payload of a slot is `size` bytes from now on. Requires: they fit.
 void resize_slot(resource* res, std::size_t size) noexcept;
 
-// The resource that is, or was last, in the slot with its payload at `p`; null if there is no such slot.
+// The resource that is, or was last, in the slot with its payload at `p`; null if there is no such slot. May
+// not find an action, whose payload nobody knows.
 // Follows nothing but its own bookkeeping.
 resource* slot_at_locked(devres_head* head, const void* p) noexcept DEVRES_REQUIRES(list_of(head));
 

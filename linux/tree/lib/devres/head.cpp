@@ -236,12 +236,11 @@ constexpr resource_ops action_ops{resource_kind::action, &run_action, nullptr};
 int devres_head_add_action(devres_head* head, devres_fn action, void* data, unsigned gfp, int nid,
                            const char* name, unsigned long caller)
 {
-    constexpr unsigned size_class = class_for_payload(sizeof(action_payload));
-    const slot_request what{&action_ops, size_class, sizeof(action_payload), 0};
+    constexpr resource_shape shape{.size = sizeof(action_payload), .is_action = true};
     const action_payload payload{action, data};
     core_head* h = cpp(head);
-    if (!attach_in_slot(h, what, "add_action", request(gfp, nid, caller),
-                        [payload](void* place) { ::new (place) action_payload(payload); }))
+    if (!attach(h, &action_ops, shape, "add_action", request(gfp, nid, caller),
+                [payload](void* place) { ::new (place) action_payload(payload); }))
         return -ENOMEM;
     tell("ADD", h, {"action", name, nullptr, sizeof(action_payload)});
     return 0;
