@@ -68,13 +68,13 @@ TEST_F(RevocableTest, DestructorDestroysTheObjectOnce) // V1
 TEST_F(RevocableTest, TryAccessWithGivesWhatTheFunctionReturned) // V1
 {
     revocable<tracked> r(&t, 7);
-    EXPECT_EQ(std::optional<int>(8), r.try_access_with([](tracked& object) { return object.value + 1; }));
+    EXPECT_EQ(std::optional<int>(8), r.try_access_with([](tracked& inside) { return inside.value + 1; }));
     int seen = 0;
-    const bool done = r.try_access_with([&](tracked& object) { seen = object.value; });
+    const bool done = r.try_access_with([&](tracked& inside) { seen = inside.value; });
     EXPECT_TRUE(done);
     EXPECT_EQ(7, seen);
     r.revoke();
-    EXPECT_EQ(std::nullopt, r.try_access_with([](tracked& object) { return object.value; }));
+    EXPECT_EQ(std::nullopt, r.try_access_with([](tracked& inside) { return inside.value; }));
     EXPECT_FALSE(r.try_access_with([&](tracked&) { FAIL(); }));
 }
 

@@ -286,16 +286,16 @@ TEST_P(UnlockedTest, WhateverAsksForMemoryOrCallsBackDoesItWithoutTheLock) // C2
     warm();
     ASSERT_EQ(0, managed::release_action(owner.get(), &tell, &l)); // and makes the index
     EXPECT_EQ(1, looks);
-    devres_action handle;
+    devres_action later;
     ASSERT_EQ(0, managed::add_action(
-                     owner.get(), [l] { l.look(); }, &handle));
+                     owner.get(), [l] { l.look(); }, &later));
     warm();
-    EXPECT_EQ(0, handle.run());
+    EXPECT_EQ(0, later.run());
     EXPECT_EQ(2, looks);
-    auto* object = managed::create<looking_object>(owner.get(), l);
-    ASSERT_TRUE(object);
+    auto* made = managed::create<looking_object>(owner.get(), l);
+    ASSERT_TRUE(made);
     warm();
-    EXPECT_EQ(0, managed::destroy(owner.get(), object));
+    EXPECT_EQ(0, managed::destroy(owner.get(), made));
     EXPECT_EQ(4, looks);
     looking_node node(l);
     devres_node_add(&owner->devres, &node);
