@@ -35,8 +35,6 @@ template <class Fill>
     unpoison(static_cast<char*>(slot) + sizeof(resource), what.size);
     const auto state = resource_state::make(what.life, storage_kind::slot, what.size_class())
                            .with_epoch(list_of(head).epoch_locked());
-    if (!what.is_action)
-        note_pointer_locked(head, slot);
     auto* res = ::new (slot) resource(ops, what.size_field(), state.bits());
     fill(res->payload());
     if (linked) [[likely]] {
@@ -58,6 +56,8 @@ template <class Fill>
     void* slot = take_slot_locked(head, what.size_class());
     if (!slot)
         return nullptr;
+    if (!what.is_action)
+        note_pointer_locked(head, slot);
     resource* res = make_in_slot_locked(head, ops, what, slot, fill, presence, linked);
     if (linked)
         note_linked_locked(head, res);
@@ -79,6 +79,8 @@ template <class Fill>
     void* slot = memory->carve(class_bytes(what.size_class()));
     if (!slot) [[unlikely]]
         return nullptr;
+    if (!what.is_action)
+        memory->note_pointer(slot);
     ++memory->live;
     return make_in_slot_locked(head, ops, what, slot, fill, presence, linked);
 }
