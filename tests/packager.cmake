@@ -71,6 +71,14 @@ devres_add_packager_test(gdb_printers
     "-I$<JOIN:$<TARGET_PROPERTY:devres_drm,INTERFACE_INCLUDE_DIRECTORIES>,;-I>"
     $<TARGET_FILE:devres_drm> $<TARGET_FILE:devres_device> $<TARGET_FILE:devres_core> -pthread)
 
+# What bpftrace can attach to.
+foreach(what IN ITEMS notes bpftrace)
+    devres_add_packager_test(probes_${what}
+        ${CMAKE_CURRENT_SOURCE_DIR}/probes/run.sh ${what} ${CMAKE_CURRENT_BINARY_DIR}/probes/${what} ${CMAKE_CXX_COMPILER}
+        "-I$<JOIN:$<TARGET_PROPERTY:devres_drm,INTERFACE_INCLUDE_DIRECTORIES>,;-I>"
+        $<TARGET_FILE:devres_drm> $<TARGET_FILE:devres_device> $<TARGET_FILE:devres_core> -pthread)
+endforeach()
+
 if(Python3_FOUND AND DEVRES_BUILD_EXAMPLES)
     devres_add_packager_test(tools
         ${Python3_EXECUTABLE} ${CMAKE_CURRENT_SOURCE_DIR}/tools_test.py ${PROJECT_SOURCE_DIR}/tools

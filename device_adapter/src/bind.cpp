@@ -9,6 +9,8 @@
 #include <devres/detail/report.h>
 #include <devres/env/thread.h>
 
+#include "probes.h"
+
 namespace devres {
 namespace detail {
 
@@ -112,6 +114,7 @@ void device_core::unbind(device* dev, const char* function) noexcept
 
 void device_core::call_remove(device* dev) noexcept
 {
+    probe_unbind(dev);
     const device_driver* driver = dev->driver_.load(std::memory_order_relaxed);
     if (driver->remove) {
         const bound_device proof(dev, peek_binding(dev));

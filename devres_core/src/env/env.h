@@ -89,13 +89,14 @@ void warn_of_many(const char* function, devres_head* owner, const description* r
 [[noreturn]] void bug(const char* function, devres_head* owner, const description& res,
                       const char* what) noexcept;
 
-extern std::atomic<devres_log_fn> log_hook [[gnu::visibility("hidden")]];
-// Tells the log hook, if there is one, of an event ("ADD", "REM", "REL"). Never under a lock.
+// Not 0 while somebody listens to events: a log hook, or a tracer.
+extern std::atomic<std::uintptr_t> event_listeners [[gnu::visibility("hidden")]];
+// Tells those who listen of an event ("ADD", "REM", "REL"). Never under a lock.
 void log_event(const char* op, devres_head* head, const description& res) noexcept;
 
 inline bool logging() noexcept
 {
-    return log_hook.load(std::memory_order_acquire) != nullptr;
+    return event_listeners.load(std::memory_order_acquire) != 0;
 }
 
 } // namespace devres::detail

@@ -191,7 +191,8 @@ void index::erase(resource* res) noexcept
     if (boundary_ == res)
         lose_boundary();
     const std::uint32_t t = twin_of(res);
-    const std::size_t cell = cell_of(key_of(res));
+    const bool just_found = cells_[found_] == res && tags_[found_] > erased;
+    const std::size_t cell = just_found ? found_ : cell_of(key_of(res));
     if (tags_[cell] != empty && cells_[cell] == res) {
         if (t && twins_[t].older != t)
             cells_[cell] = twins_[twins_[t].older].res;
@@ -206,9 +207,10 @@ void index::erase(resource* res) noexcept
     res->size = not_here;
 }
 
-resource* index::find_locked(devres_head* head, const index_key& key) const noexcept
+resource* index::find_locked(devres_head* head, const index_key& key) noexcept
 {
     const std::size_t cell = cell_of(key);
+    found_ = cell;
     resource* res = tags_[cell] != empty ? cells_[cell] : nullptr;
     const std::uint32_t newest = res ? twin_of(res) : 0;
     for (std::uint32_t t = newest; res;) {

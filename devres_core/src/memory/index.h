@@ -92,8 +92,7 @@ public:
     void erase(resource* res) noexcept;
 
     // The newest resource of that key that is on the list, or null.
-    resource* find_locked(devres_head* head, const index_key& key) const noexcept
-        DEVRES_REQUIRES(list_of(head));
+    resource* find_locked(devres_head* head, const index_key& key) noexcept DEVRES_REQUIRES(list_of(head));
 
 private:
     static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
@@ -154,8 +153,9 @@ private:
     std::uint8_t* tags_; // one for each cell
     twin* twins_;        // number 0 stands for none
     std::size_t mask_;
-    std::size_t used_ = 0; // cells that are not empty
-    std::size_t gone_ = 0; // of these, those of erased keys
+    std::size_t used_ = 0;  // cells that are not empty
+    std::size_t gone_ = 0;  // of these, those of erased keys
+    std::size_t found_ = 0; // the cell of the last find, which the next erase is mostly about
     std::size_t quota_;
     std::uint32_t twins_capacity_;
     std::uint32_t used_twins_ = 1; // those below have been used

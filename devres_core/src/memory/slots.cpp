@@ -274,7 +274,6 @@ resource* slot_at_locked(devres_head* head, const void* p) noexcept
 
 unused_memory give_back_locked(devres_head* head, resource* res) noexcept
 {
-    forget_indexed(index_of_locked(head), res);
     if (resource_state::of(res).storage() != storage_kind::slot) {
         res->next = nullptr;
         return {nullptr, res};

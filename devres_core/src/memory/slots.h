@@ -90,7 +90,7 @@ void resize_slot(resource* res, std::size_t size) noexcept;
 // Follows nothing but its own bookkeeping.
 resource* slot_at_locked(devres_head* head, const void* p) noexcept DEVRES_REQUIRES(list_of(head));
 
-// Takes back what is no longer listed: a slot, or a block of its own.
+// Takes back what is neither listed nor indexed any more: a slot, or a block of its own.
 // Returns: what has to be freed without the lock.
 [[nodiscard]] unused_memory give_back_locked(devres_head* head, resource* res) noexcept
     DEVRES_REQUIRES(list_of(head));

@@ -8,6 +8,7 @@
 #include <devres/detail/revocation_stats.h>
 
 #include "env/posix/futex.h"
+#include "env/posix/probes.h"
 #include "revocation/records.h"
 #include <devres/env/wait_clock.h>
 
@@ -160,8 +161,10 @@ void wait_for_readers(const reader_set& readers, const char* function, devres_he
 {
     reader_waits.fetch_add(1, std::memory_order_relaxed);
     wait_report report(readers, function, owner, what);
+    probe_wait(owner, function);
     revoke::wait(
         reader_announcements, [&] { return any_inside(readers); }, report);
+    probe_wait_end(owner, function);
 }
 
 bool has_readers(const reader_set& readers) noexcept

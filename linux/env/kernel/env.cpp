@@ -121,18 +121,11 @@ extern constinit std::atomic<unsigned long> attaches, removals, releases;
 std::atomic<unsigned long> attaches{0}, removals{0}, releases{0};
 #endif
 
-namespace {
-
 #if defined(DEVRES_LOGS) || defined(DEVRES_COUNTS)
-void hook(const char*, devres_head*, const char*, const char*, std::size_t) {}
-constexpr devres_log_fn initial_hook = &hook;
+constinit std::atomic<std::uintptr_t> event_listeners{1};
 #else
-constexpr devres_log_fn initial_hook = nullptr;
+constinit std::atomic<std::uintptr_t> event_listeners{0};
 #endif
-
-} // namespace
-
-constinit std::atomic<devres_log_fn> log_hook{initial_hook};
 
 void log_event(const char* op, devres_head* head, const description& res) noexcept
 {

@@ -109,7 +109,13 @@ private:
 
 } // namespace
 
-constinit std::atomic<devres_log_fn> log_hook{nullptr};
+constinit std::atomic<std::uintptr_t> event_listeners{0};
+
+namespace {
+
+std::atomic<devres_log_fn> log_hook{nullptr};
+
+} // namespace
 
 void warn(const char* function, devres_head* owner, const char* format, ...) noexcept
 {
@@ -172,6 +178,7 @@ void log_event(const char* op, devres_head* head, const description& res) noexce
 
 devres_log_fn devres_set_log(devres_log_fn fn) noexcept
 {
+    detail::event_listeners.store(fn != nullptr, std::memory_order_release);
     return detail::log_hook.exchange(fn, std::memory_order_acq_rel);
 }
 

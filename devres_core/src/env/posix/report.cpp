@@ -14,7 +14,10 @@
 
 #include <devres/devres.h>
 
+#include <devres/env/lock.h>
+
 #include "env/env.h"
+#include "env/posix/probes.h"
 #include "env/posix/symbol.h"
 
 namespace devres {
@@ -105,14 +108,26 @@ void print_event(const char* op, devres_head* head, const char* kind, const char
 
 } // namespace
 
-constinit std::atomic<devres_log_fn> log_hook{nullptr};
-
 namespace {
 
-[[gnu::constructor]] void choose_log() noexcept
+lock log_choice; // held by who changes the hook, so that it and the listeners agree
+std::atomic<devres_log_fn> log_hook{nullptr};
+
+devres_log_fn choose_log(devres_log_fn hook) noexcept
+{
+    const scoped_lock held(log_choice);
+    const devres_log_fn before = log_hook.exchange(hook, std::memory_order_acq_rel);
+    if (hook)
+        event_listeners.fetch_or(hook_listens, std::memory_order_release);
+    else
+        event_listeners.fetch_and(~hook_listens, std::memory_order_release);
+    return before;
+}
+
+[[gnu::constructor]] void choose_first_log() noexcept
 {
     if (environment_says("DEVRES_LOG"))
-        log_hook.store(&print_event, std::memory_order_release);
+        choose_log(&print_event);
 }
 
 } // namespace
@@ -177,9 +192,6 @@ void bug(const char* function, devres_head* owner, const char* what) noexcept
 
 void log_event(const char* op, devres_head* head, const description& what) noexcept
 {
-    const devres_log_fn hook = log_hook.load(std::memory_order_acquire);
-    if (!hook)
-        return;
     line name;
     if (what.name)
         name.add("%s", what.name);
@@ -187,7 +199,10 @@ void log_event(const char* op, devres_head* head, const description& what) noexc
         name.add_symbol(what.code);
     else
         name.add("%s", what.kind);
-    hook(op, head, devres_owner_kind(head), name.text(), what.size);
+    const char* kind = devres_owner_kind(head);
+    probe_event(op, head, kind, name.text(), what.size);
+    if (const devres_log_fn hook = log_hook.load(std::memory_order_acquire))
+        hook(op, head, kind, name.text(), what.size);
 }
 
 } // namespace detail
@@ -204,7 +219,7 @@ std::size_t devres_warn_count() noexcept
 
 devres_log_fn devres_set_log(devres_log_fn fn) noexcept
 {
-    return detail::log_hook.exchange(fn, std::memory_order_acq_rel);
+    return detail::choose_log(fn);
 }
 
 const char* devres_owner_kind(const devres_head* head) noexcept
