@@ -29,7 +29,7 @@ sys.path.insert(0, str(HERE))
 from report import measure, tables  # noqa: E402
 
 PROGRAM = "devres_bench_growth"
-TOLERANCE = {0: 0.10, 1: 0.20}  # malloc takes other paths for many blocks than for few
+TOLERANCE = {0: 0.15, 1: 0.20}  # malloc takes other paths for many blocks; a probe of the index is longer if it is full
 COUNTED = re.compile(r"^desc: Trigger: Client Request: growth\|(?P<operation>[^|]+)\|(?P<number>[^|]+)"
                      r"\|(?P<allowed>\d+)\|(?P<n>\d+)\|(?P<times>\d+)\|")
 TOTALS = re.compile(r"^(?:summary|totals): (\d+)")

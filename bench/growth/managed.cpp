@@ -29,7 +29,8 @@ void add_targets_with_index(world& w)
             require(managed::remove_action_nowarn(&w.subject, fire, w.target(i)) == 0);
     }
     cell nobodys;
-    require(managed::remove_action_nowarn(&w.subject, fire, &nobodys) == -ENOENT);
+    for (int part = 0; part < 5; ++part) // each of these makes a part of the index, up to its end
+        require(managed::remove_action_nowarn(&w.subject, fire, &nobodys) == -ENOENT);
     add_targets(w);
 }
 
