@@ -76,10 +76,7 @@ struct typed_container : container_block {
     ~typed_container() {}
 
     // SAFETY: only blocks of this type get these functions.
-    static void destroy_typed(container_block* b) noexcept
-    {
-        std::destroy_at(std::addressof(static_cast<typed_container*>(b)->object));
-    }
+    static void destroy_typed(container_block* b) noexcept { static_cast<typed_container*>(b)->object.~T(); }
     static void free_typed(container_block* b) noexcept { delete static_cast<typed_container*>(b); }
     static constexpr container_ops typed_ops{type_name<T>, &destroy_typed, &free_typed};
 
@@ -142,7 +139,7 @@ public:
             return {};
         detail::reader_slot* slot =
             detail::try_enter(block_->owner->domain(), block_->state.object(), {file, line});
-        return slot ? guard(std::addressof(block_->object), slot) : guard();
+        return slot ? guard(__builtin_addressof(block_->object), slot) : guard();
     }
 
     // Calls f(T&) inside a guard.
@@ -159,7 +156,7 @@ public:
     {
         if (!block_ || detail::device_core::binding_of(dev) != block_->owner || block_->state.is_gone())
             return nullptr;
-        return std::addressof(block_->object);
+        return __builtin_addressof(block_->object);
     }
 
     // Ends the T now: unlinked from the device, waited for readers of this T, destroyed.

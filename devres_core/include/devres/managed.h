@@ -14,7 +14,6 @@
 
 #include <cerrno>
 #include <cstdarg>
-#include <memory>
 #include <type_traits>
 #include <utility>
 
@@ -82,7 +81,7 @@ template <class T>
 struct object_resource {
     static void destroy(devres_head*, resource* res) noexcept
     {
-        std::destroy_at(static_cast<T*>(res->payload())); // SAFETY: paired with T by these ops
+        static_cast<T*>(res->payload())->~T(); // SAFETY: paired with T by these ops
     }
     static constexpr resource_ops ops{resource_kind::object, &destroy, type_name<T>};
 };
@@ -101,7 +100,7 @@ struct callable_resource {
     }
     static void drop(devres_head*, resource* res) noexcept
     {
-        std::destroy_at(static_cast<F*>(res->payload())); // SAFETY: as above
+        static_cast<F*>(res->payload())->~F(); // SAFETY: as above
     }
     static constexpr callable_ops ops{{resource_kind::callable, &call_and_destroy, type_name<F>},
                                       std::is_trivially_destructible_v<F> ? nullptr : &drop};
@@ -183,7 +182,7 @@ int add_callable(devres_head* head, F&& f, devres_action* handle)
     resource* res = nullptr;
     if constexpr (std::is_trivially_copyable_v<callable> && alignof(callable) <= alignof(std::max_align_t)) {
         const callable whole(std::forward<F>(f));
-        res = attach_bytes(head, ops, std::addressof(whole), sizeof(callable), shared);
+        res = attach_bytes(head, ops, __builtin_addressof(whole), sizeof(callable), shared);
         if (!res)
             return -ENOMEM;
     } else {

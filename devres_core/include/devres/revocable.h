@@ -19,7 +19,6 @@
 #include <atomic>
 #include <concepts>
 #include <cstdint>
-#include <memory>
 #include <optional>
 #include <type_traits>
 #include <utility>
@@ -188,7 +187,7 @@ public:
                                             int line = __builtin_LINE()) const noexcept
     {
         detail::reader_slot* slot = detail::try_enter(state_.object(), {file, line});
-        return slot ? guard(std::addressof(object_), slot) : guard();
+        return slot ? guard(__builtin_addressof(object_), slot) : guard();
     }
 
     // Calls f(T&) inside a guard.
@@ -227,7 +226,7 @@ private:
     {
         {
             detail::release_scope releasing;
-            std::destroy_at(std::addressof(object_));
+            object_.~T();
         }
         state_.gone();
     }
