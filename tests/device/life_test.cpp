@@ -53,6 +53,9 @@ TEST_F(DeviceLifeTest, CreatedDeviceIsRegisteredNamedAndFreedByTheLastPut) // D1
     EXPECT_STREQ("usb1", dev_name(dev));
     EXPECT_STREQ("device", devres_owner_kind(&dev->devres));
     EXPECT_STREQ("usb1", devres_owner_name(&dev->devres));
+    static constexpr device_driver driver{"bound at once", [](const bound_device&) { return 0; }, nullptr};
+    EXPECT_EQ(0, device_driver_attach(&driver, dev));
+    EXPECT_EQ(0, device_release_driver(dev));
     EXPECT_EQ(0, device_register(dev)); // nothing left to do
     ASSERT_EQ(0, add(dev, "action"));
     put_device(dev);
@@ -102,6 +105,26 @@ TEST_F(DeviceLifeTest, StackDeviceUnregistersInItsDestructor) // D1, D5
         ASSERT_EQ(0, add(&dev, "bound"));
     }
     EXPECT_EQ((events{"remove", "bound"}), log.take());
+}
+
+TEST_F(DeviceLifeTest, UnregisterPutsTheCreatorsReference) // D1, D5
+{
+    heap_device* dev = heap_device::make();
+    dev->on_release = [this] { log.add("release"); };
+    EXPECT_EQ(0, device_unregister(dev));
+    EXPECT_EQ((events{"release"}), log.take());
+}
+
+TEST_F(DeviceLifeTest, StackChildPutsItsParentInItsDestructor) // D1
+{
+    heap_device* parent = heap_device::make("parent");
+    parent->on_release = [this] { log.add("parent"); };
+    {
+        device child("child", parent);
+        put_device(parent);
+        EXPECT_EQ(events{}, log.take());
+    }
+    EXPECT_EQ((events{"parent"}), log.take());
 }
 
 TEST_F(DeviceLifeTest, StackDeviceThatWasUnregisteredIsNotPutTwice) // D1, D5

@@ -195,5 +195,18 @@ TEST_F(DeviceTreeTest, ATreeAndAPartOfItGoAtOnceAndEachDeviceIsPutOnce) // D7
     }
 }
 
+TEST_F(DeviceTreeTest, WhoseLastReferenceIsGoneIsInNoTreeAnyMore) // D1, D7
+{
+    heap_device* top = make("top", nullptr);
+    // Its memory stays, so that a tree that still had it would go through it.
+    static std::aligned_storage_t<sizeof(device), alignof(device)> memory;
+    auto* child = ::new (static_cast<void*>(&memory)) device("child", top, [](device*) {});
+    ASSERT_EQ(0, device_register(child));
+    put_device(child);
+    EXPECT_EQ(0, device_unregister_tree(top));
+    EXPECT_EQ((events{"remove top", "release top", "free top"}), log.take());
+    child->~device();
+}
+
 } // namespace
 } // namespace devres::test

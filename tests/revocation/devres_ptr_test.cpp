@@ -406,6 +406,18 @@ TEST_F(DevresPtrTest, ObjectMayHoldAHandleOfItsSiblingAndOfItself) // V6, V8: ne
     EXPECT_EQ(1, t.destroyed);
 }
 
+TEST_F(DevresPtrTest, DestructorOfTheObjectMayRevokeItsOwnContainer) // V1, V6: it does not wait for itself
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    handle own = h;
+    bool won = true;
+    t.in_destructor = [&] { won = own.revoke(); };
+    EXPECT_TRUE(h.revoke());
+    EXPECT_FALSE(won);
+    EXPECT_EQ(1, t.destroyed);
+}
+
 TEST_F(DevresPtrTest, LoserOfARevokeReturnsOnlyWhenTheObjectIsGone) // V1
 {
     for (int round = 0; round != 50; ++round) {
