@@ -382,6 +382,24 @@ TEST_F(DevresPtrTest, ReleaseCallbackMayRevokeAndDropSiblings) // V6, V8, C11
     sibling.reset();
 }
 
+TEST_F(DevresPtrTest, RevokeInAReleaseCallbackLeavesASiblingToItsPlaceInTheOrder) // V6, C11
+{
+    static handle sibling;
+    tracking older;
+    std::string order;
+    older.in_destructor = [&] { order += "older "; };
+    t.in_destructor = [&] { order += "newer "; };
+    handle newer;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &sibling, &older, 1));
+        EXPECT_EQ(0, handle::create(b, &newer, &t, 2));
+        return devm_add_action(b, [] { EXPECT_FALSE(sibling.revoke()); });
+    }));
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ("newer older ", order);
+    sibling.reset();
+}
+
 TEST_F(DevresPtrTest, ObjectMayHoldAHandleOfItsSiblingAndOfItself) // V6, V8: nested drop inside a release
 {
     struct holder {
