@@ -69,10 +69,11 @@ void env_wake(const std::atomic<std::uint32_t>& word) noexcept;
 
 // What a message says of a resource: taken while the resource is there, turned into text later.
 struct description {
-    const char* kind = nullptr; // "action"
-    const char* name = nullptr; // a given name or a type, or null
-    const void* code = nullptr; // the function whose symbol names the resource, or null
-    std::size_t size = 0;       // of the payload
+    const char* kind = nullptr;     // "action"
+    const char* name = nullptr;     // a given name or a type, or null
+    const void* code = nullptr;     // the function whose symbol names the resource, or null
+    std::size_t size = 0;           // of the payload
+    const void* resource = nullptr; // which one it is; never followed
 
     explicit operator bool() const noexcept { return kind != nullptr; }
 };

@@ -37,7 +37,7 @@ const char* name_of(resource_kind kind) noexcept
 
 description describe(const resource* res) noexcept
 {
-    description what{name_of(res->ops->kind), res->ops->name, nullptr, exact_size(res)};
+    description what{name_of(res->ops->kind), res->ops->name, nullptr, exact_size(res), res};
     // SAFETY of the casts: the kind says what the resource is.
     switch (res->ops->kind) {
     case resource_kind::raw:

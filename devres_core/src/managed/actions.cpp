@@ -15,9 +15,10 @@ namespace devres::detail {
 namespace {
 
 // `name` is the compiler's, of an action that is a template argument, else null.
-description describe_action(action_payload action, const char* name = nullptr) noexcept
+description describe_action(action_payload action, const char* name = nullptr,
+                            const resource* res = nullptr) noexcept
 {
-    return {"action", name, reinterpret_cast<const void*>(action.fn), sizeof(action_payload)};
+    return {"action", name, reinterpret_cast<const void*>(action.fn), sizeof(action_payload), res};
 }
 
 constexpr allocation_request for_action;
@@ -27,11 +28,12 @@ constexpr allocation_request for_action;
 int attach_action(devres_head* head, const resource_ops* ops, action_payload action) noexcept
 {
     static constexpr resource_shape shape{.size = sizeof(action_payload), .is_action = true};
-    if (!attach(head, ops, shape, "add_action", for_action,
-                [action](void* payload) { ::new (payload) action_payload(action); })) [[unlikely]]
+    const resource* res = attach(head, ops, shape, "add_action", for_action,
+                                 [action](void* payload) { ::new (payload) action_payload(action); });
+    if (!res) [[unlikely]]
         return -ENOMEM;
     if (logging()) [[unlikely]]
-        log_event("ADD", head, describe_action(action, ops->name));
+        log_event("ADD", head, describe_action(action, ops->name, res));
     return 0;
 }
 
@@ -72,7 +74,7 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
         return -ENOENT;
     }
     if (logging()) [[unlikely]]
-        log_event("REM", head, describe_action(action, name));
+        log_event("REM", head, describe_action(action, name, res));
     return 0;
 }
 

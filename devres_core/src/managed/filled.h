@@ -19,7 +19,7 @@ void* attach_filled(devres_head* head, std::size_t size, gfp_t gfp, Fill fill) n
     if (!res) [[unlikely]]
         return nullptr;
     if (logging()) [[unlikely]]
-        log_event("ADD", head, {"memory", "memory", nullptr, size});
+        log_event("ADD", head, {"memory", "memory", nullptr, size, res});
     return res->payload();
 }
 

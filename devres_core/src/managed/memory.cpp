@@ -76,7 +76,7 @@ void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t 
     if ((gfp & __GFP_ZERO) && size > old_size)
         std::memset(static_cast<char*>(moved.memory()) + old_size, 0, size - old_size);
     if (logging()) [[unlikely]]
-        log_event("REM", head, {"memory", "memory", nullptr, old_size});
+        log_event("REM", head, {"memory", "memory", nullptr, old_size, found.res});
     resource* whole = moved.commit();
     return whole ? whole->payload() : nullptr;
 }
@@ -114,7 +114,7 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
         return false;
     }
     if (logging()) [[unlikely]]
-        log_event("REM", head, {"memory", "memory", nullptr, size});
+        log_event("REM", head, {"memory", "memory", nullptr, size, found.res});
     return true;
 }
 

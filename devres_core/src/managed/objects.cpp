@@ -52,7 +52,7 @@ resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* b
         attach_own_block(head, res, life_state::listed, storage_kind::shared, "add_action");
     }
     if (res && logging()) [[unlikely]]
-        log_event("ADD", head, {"callable", ops->name, nullptr, size});
+        log_event("ADD", head, {"callable", ops->name, nullptr, size, res});
     return res;
 }
 

@@ -16,6 +16,7 @@
 #include <devres/env/lock.h>
 
 #include "env/env.h"
+#include "env/posix/origins.h"
 #include "env/posix/symbol.h"
 #include "list/listing.h"
 
@@ -120,8 +121,15 @@ void write_text(devres_head* head, const snapshot& all, output& out) noexcept
             continue;
         char symbol[256];
         const char* name = name_of(one.what, symbol, sizeof symbol);
-        out.add("%*s%s%s%s, %zu byte%s\n", static_cast<int>(2 + 2 * one.depth), "", one.what.kind,
+        out.add("%*s%s%s%s, %zu byte%s", static_cast<int>(2 + 2 * one.depth), "", one.what.kind,
                 *name ? " " : "", name, one.what.size, one.what.size == 1 ? "" : "s");
+        if (const origin from = origin_of(one.what.resource); from.code) {
+            char where[384];
+            describe_origin(from, where, sizeof where);
+            out.add(", attached %llu ms ago in ", static_cast<unsigned long long>(from.milliseconds));
+            out.put(where, std::strlen(where));
+        }
+        out.put("\n", 1);
     }
     if (all.not_shown())
         out.add("  and %zu more\n", all.not_shown());
@@ -143,7 +151,14 @@ void write_json(devres_head* head, const snapshot& all, output& out) noexcept
         char symbol[256];
         out.add("%s{\"kind\":\"%s\",\"name\":", separator, one.what.kind);
         out.add_quoted(name_of(one.what, symbol, sizeof symbol));
-        out.add(",\"bytes\":%zu,\"groups\":%u}", one.what.size, one.depth);
+        out.add(",\"bytes\":%zu,\"groups\":%u", one.what.size, one.depth);
+        if (const origin from = origin_of(one.what.resource); from.code) {
+            char where[384];
+            describe_origin(from, where, sizeof where);
+            out.add(",\"age_ms\":%llu,\"attached_in\":", static_cast<unsigned long long>(from.milliseconds));
+            out.add_quoted(where);
+        }
+        out.put("}", 1);
         separator = ",";
     }
     out.add("]}");

@@ -17,6 +17,7 @@
 #include <devres/env/lock.h>
 
 #include "env/env.h"
+#include "env/posix/origins.h"
 #include "env/posix/probes.h"
 #include "env/posix/symbol.h"
 
@@ -74,13 +75,18 @@ public:
             add(" ");
             add_symbol(what.code);
         }
+        if (const origin from = origin_of(what.resource); from.code) {
+            char where[384];
+            describe_origin(from, where, sizeof where);
+            add(" attached %llu ms ago in %s", static_cast<unsigned long long>(from.milliseconds), where);
+        }
         add(":");
     }
 
     const char* text() const noexcept { return text_; }
 
 private:
-    char text_[512] = {};
+    char text_[1024] = {};
     std::size_t used_ = 0;
 };
 
@@ -192,6 +198,11 @@ void bug(const char* function, devres_head* owner, const char* what) noexcept
 
 void log_event(const char* op, devres_head* head, const description& what) noexcept
 {
+    const std::uintptr_t listeners = event_listeners.load(std::memory_order_acquire);
+    if (listeners & origins_listen)
+        op[0] == 'A' ? note_origin(what.resource) : forget_origin(what.resource);
+    if ((listeners & ~origins_listen) == 0)
+        return;
     line name;
     if (what.name)
         name.add("%s", what.name);

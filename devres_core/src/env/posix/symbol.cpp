@@ -79,6 +79,7 @@ private:
 
 // What the loader knows of the module that a function is in.
 struct module_info {
+    place_in_function where = place_in_function::beginning;
     std::uintptr_t code = 0;
     bool found = false;
     std::uintptr_t base = 0;
@@ -132,9 +133,9 @@ bool is_loaded_from(const module_info& module, const mapped_file& file) noexcept
     return true;
 }
 
-// Looks for the function that begins `offset` bytes into its module.
+// Looks for the function that begins `offset` bytes into its module, or has that place inside it.
 // Returns:  its linker name, in the file's memory, or null.
-const char* find_symbol(const mapped_file& file, std::uintptr_t offset) noexcept
+const char* find_symbol(const mapped_file& file, std::uintptr_t offset, place_in_function where) noexcept
 {
     const auto* elf = file.at<ElfW(Ehdr)>(0);
     if (!elf || std::memcmp(elf->e_ident, ELFMAG, SELFMAG) != 0 ||
@@ -156,8 +157,10 @@ const char* find_symbol(const mapped_file& file, std::uintptr_t offset) noexcept
             continue;
         for (std::size_t n = 0; n < count; ++n) {
             const ElfW(Sym)& symbol = symbols[n];
-            if (symbol.st_value != offset || symbol.st_shndx == SHN_UNDEF ||
-                ELF64_ST_TYPE(symbol.st_info) != STT_FUNC || symbol.st_name >= names.sh_size)
+            const std::uintptr_t past = offset - symbol.st_value;
+            if ((where == place_in_function::inside ? past >= symbol.st_size : past != 0) ||
+                symbol.st_shndx == SHN_UNDEF || ELF64_ST_TYPE(symbol.st_info) != STT_FUNC ||
+                symbol.st_name >= names.sh_size)
                 continue;
             best = strings + symbol.st_name;
             if (ELF64_ST_BIND(symbol.st_info) != STB_LOCAL)
@@ -198,9 +201,9 @@ bool debug_file_of(const module_info& module, char* path, std::size_t bytes) noe
     return false;
 }
 
-bool write_name(const mapped_file& file, std::uintptr_t offset, char* text, std::size_t bytes) noexcept
+bool write_name(const mapped_file& file, const module_info& module, char* text, std::size_t bytes) noexcept
 {
-    const char* symbol = find_symbol(file, offset);
+    const char* symbol = find_symbol(file, module.code - module.base, module.where);
     if (!symbol)
         return false;
     int status = 0;
@@ -216,13 +219,13 @@ bool look_up(const module_info& module, char* text, std::size_t bytes) noexcept
     const std::uintptr_t offset = module.code - module.base;
     {
         const mapped_file file(module.path);
-        if (is_loaded_from(module, file) && write_name(file, offset, text, bytes))
+        if (is_loaded_from(module, file) && write_name(file, module, text, bytes))
             return true;
     }
     char path[192];
     if (debug_file_of(module, path, sizeof path)) {
         const mapped_file file(path);
-        if (write_name(file, offset, text, bytes))
+        if (write_name(file, module, text, bytes))
             return true;
     }
     char program[sizeof module.path] = {};
@@ -246,7 +249,7 @@ public:
         const scoped_lock held(lock_);
         forget_unloaded_locked(module);
         const entry& e = entries_[place(module.code)];
-        if (e.code != module.code)
+        if (e.code != module.code || e.where != module.where)
             return -1;
         std::snprintf(text, bytes, "%s", e.text);
         return e.has_name ? 1 : 0;
@@ -262,11 +265,13 @@ public:
         std::strcpy(e.text, text);
         e.has_name = has_name;
         e.code = module.code;
+        e.where = module.where;
     }
 
 private:
     struct entry {
         std::uintptr_t code;
+        place_in_function where;
         bool has_name;
         char text[119];
     };
@@ -291,9 +296,10 @@ constinit name_cache cache;
 
 } // namespace
 
-bool symbol_of(const void* code, char* text, std::size_t bytes) noexcept
+bool symbol_of(const void* code, char* text, std::size_t bytes, place_in_function where) noexcept
 {
     module_info module;
+    module.where = where;
     module.code = reinterpret_cast<std::uintptr_t>(code);
     ::dl_iterate_phdr(&look_at_module, &module);
     if (!module.found) {
