@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// With DEVRES_ORIGINS=1 a resource knows where it was attached (section 7). The test `test_origins` runs these.
+// With DEVRES_ORIGINS=1 a resource knows where it was attached (section 7). The test `test_origins` runs
+// these.
 #include "core/core_test.h"
 
 #include <cerrno>

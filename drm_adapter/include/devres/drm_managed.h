@@ -234,7 +234,8 @@ inline int drmm_release_group(drm_device* drm, void* id) noexcept
 // Initialises a mutex that is destroyed with the drm_device's resources.
 // Returns:  0, -ENOMEM, or what pthread_mutex_init says, negative.
 [[nodiscard]] int drmm_mutex_init(drm_device* drm, pthread_mutex_t* mutex) noexcept;
-// A std::mutex, like any other lock with these members, initialises and destroys itself; there for ported code.
+// A std::mutex, like any other lock with these members, initialises and destroys itself; there for ported
+// code.
 template <class Mutex>
     requires requires(Mutex& m)
     {

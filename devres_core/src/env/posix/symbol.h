@@ -10,7 +10,8 @@ namespace devres::detail {
 
 enum class place_in_function : bool { beginning, inside };
 
-// Writes the readable name of the function that begins at `code`, or has it inside, to `text`, `bytes` long, cut off at its end if need be.
+// Writes the readable name of the function that begins at `code`, or has it inside, to `text`, `bytes` long,
+// cut off at its end if need be.
 // Returns:  true if the function has a name. Else false, and the text is its place: `file+0x1234`, which
 //           addr2line understands, or the address alone.
 // Locking:  any thread; takes a lock of its own for a moment; may be called under a head's lock.
