@@ -65,8 +65,9 @@ TEST(DeviceSurfaceTest, ABindWaitsForTheOneUnderWay) // D6
     });
     probing.pass();
     std::thread second([&] {
-        EXPECT_EQ(-EBUSY, dev.bind());
+        const int err = dev.bind();
         EXPECT_TRUE(done) << "it did not wait";
+        EXPECT_TRUE(err == -EBUSY || err == 0) << err; // the unbind may have been faster
     });
     std::thread third([&] {
         EXPECT_EQ(0, device_release_driver(&dev));
