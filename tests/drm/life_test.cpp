@@ -218,11 +218,16 @@ TEST_F(DrmLifeTest, FinalKfreeRefusesASecondOneAndAContainerThatIsNotAround) // 
     EXPECT_EQ(-EINVAL, drmm_add_final_kfree(drm, reinterpret_cast<char*>(drm) + 1, sizeof gpu, count))
         << "starts inside";
     EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ(-EINVAL, drmm_add_final_kfree(drm, drm + 2, ~std::size_t{0}, count)) << "starts behind";
+    EXPECT_EQ(1u, warns.take().size());
     EXPECT_EQ(0, drmm_add_final_kfree(drm, &gpu, sizeof gpu, count));
     EXPECT_EQ(-EINVAL, drmm_add_final_kfree(drm, &gpu, sizeof gpu, count)) << "set already";
     EXPECT_EQ(1u, warns.take().size());
     drm_dev_put(drm);
     EXPECT_EQ(1, freed);
+    ASSERT_EQ(0, drm_dev_init(drm, &driver, &parent)); // the same memory once more
+    drm_dev_put(drm);
+    EXPECT_EQ(1, freed) << "by what was said of its former life";
 }
 
 TEST_F(DrmLifeTest, FinalKfreeRefusesADeviceTheLibraryAllocated) // M3

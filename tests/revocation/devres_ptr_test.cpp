@@ -382,22 +382,52 @@ TEST_F(DevresPtrTest, ReleaseCallbackMayRevokeAndDropSiblings) // V6, V8, C11
     sibling.reset();
 }
 
-TEST_F(DevresPtrTest, RevokeInAReleaseCallbackLeavesASiblingToItsPlaceInTheOrder) // V6, C11
+TEST_F(DevresPtrTest, ReleaseCallbackLeavesSiblingsToTheirPlacesInTheOrder) // V6, V8, C11
 {
-    static handle sibling;
+    static handle revoked;
+    static handle dropped;
+    tracking oldest;
     tracking older;
     std::string order;
+    oldest.in_destructor = [&] { order += "oldest "; };
     older.in_destructor = [&] { order += "older "; };
     t.in_destructor = [&] { order += "newer "; };
     handle newer;
     ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
-        EXPECT_EQ(0, handle::create(b, &sibling, &older, 1));
-        EXPECT_EQ(0, handle::create(b, &newer, &t, 2));
-        return devm_add_action(b, [] { EXPECT_FALSE(sibling.revoke()); });
+        EXPECT_EQ(0, handle::create(b, &revoked, &oldest));
+        EXPECT_EQ(0, handle::create(b, &dropped, &older));
+        EXPECT_EQ(0, handle::create(b, &newer, &t));
+        return devm_add_action(b, [] {
+            EXPECT_FALSE(revoked.revoke());
+            dropped.reset();
+        });
     }));
     EXPECT_EQ(0, dev.unbind());
-    EXPECT_EQ("newer older ", order);
-    sibling.reset();
+    EXPECT_EQ("newer older oldest ", order);
+    revoked.reset();
+}
+
+TEST_F(DevresPtrTest, ReleaseCallbackDoesNotWaitForTheThreadThatDestroysTheObject) // V1, V6
+{
+    static handle h;
+    static doorway destroying;
+    static doorway callback_is_done;
+    const auto callback = +[](tracking*) {
+        destroying.pass();
+        EXPECT_FALSE(h.revoke());
+        callback_is_done.open();
+    };
+    t.in_destructor = [] {
+        destroying.open();
+        callback_is_done.pass();
+    };
+    ASSERT_EQ(0, bind_with(&h));
+    ASSERT_EQ(0, devm_add_action(&dev, callback, &t));
+    std::thread revoker([mine = h]() mutable { EXPECT_TRUE(mine.revoke()); });
+    devm_release_action(&dev, callback, &t);
+    revoker.join();
+    EXPECT_EQ(1, t.destroyed);
+    h.reset();
 }
 
 TEST_F(DevresPtrTest, ObjectMayHoldAHandleOfItsSiblingAndOfItself) // V6, V8: nested drop inside a release
