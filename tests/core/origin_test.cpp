@@ -25,7 +25,9 @@ int data = 0;
 
 [[gnu::noinline]] int attach_action_here(bench_owner* owner)
 {
-    return managed::add_action(owner, put_away, &data);
+    const int err = managed::add_action(owner, put_away, &data);
+    data = err; // the call is not the last thing, so this function stays on the stack
+    return err;
 }
 [[gnu::noinline]] void* attach_memory_there(bench_owner* owner)
 {
