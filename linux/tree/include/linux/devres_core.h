@@ -86,9 +86,6 @@ void *devres_head_krealloc(struct devres_head *head, void *p, unsigned long size
 			   unsigned long caller);
 int devres_head_kfree(struct devres_head *head, const void *p);
 
-/* __GFP_DMA | __GFP_DMA32: memory that does not come out of a block that other resources share. */
-#define DEVRES_GFP_ZONES 5u
-
 /* --- The kernel, called by the core (lib/devres/host.c) ----------------------------------------------- */
 
 void *devres_host_alloc(unsigned long bytes, unsigned int gfp, int nid, unsigned long caller);

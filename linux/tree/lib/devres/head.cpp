@@ -230,6 +230,8 @@ void run_action(core_head* head, resource* res)
 namespace {
 
 constexpr resource_ops action_ops{resource_kind::action, &run_action, nullptr};
+// __GFP_DMA | __GFP_DMA32: memory that must not come out of a block that other resources share.
+constexpr unsigned zones = 5; // host.c checks it
 
 } // namespace
 
@@ -272,7 +274,7 @@ void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, i
     };
     const resource_shape shape{size};
     resource* res =
-        gfp & DEVRES_GFP_ZONES
+        gfp & zones
             ? attach_in_own_block(h, &memory_ops, shape, "kmalloc", wanted, fill, nullptr, true)
             : attach(h, &memory_ops, shape, "kmalloc", wanted, fill);
     if (!res)

@@ -30,9 +30,9 @@ void *devres_host_alloc(unsigned long bytes, unsigned int gfp, int nid, unsigned
 	const unsigned int zero = (__force unsigned int)__GFP_ZERO;
 	const unsigned int core_gfp_kernel = 1; /* in the core's numbers; Linux's __GFP_DMA */
 
-	/* C++ has these written down (devres/gfp.h, devres_core.h). */
+	/* C++ has these written down (devres/gfp.h, head.cpp). */
 	BUILD_BUG_ON((__force unsigned int)__GFP_ZERO != 1u << 8);
-	BUILD_BUG_ON((__force unsigned int)(__GFP_DMA | __GFP_DMA32) != DEVRES_GFP_ZONES);
+	BUILD_BUG_ON((__force unsigned int)(__GFP_DMA | __GFP_DMA32) != 5);
 
 	/*
 	 * A request without a caller is the core's own, for its index, if its flags are the core's: it may be
