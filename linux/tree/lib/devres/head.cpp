@@ -422,6 +422,7 @@ void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsig
         warn("krealloc", h, description{}, "%p is not memory of this owner", p);
         return nullptr;
     }
+    tell("REPLACE", h, describe(old));
     const std::size_t kept = exact_size(old) < size ? exact_size(old) : size;
     std::memcpy(fresh->payload(), p, kept);
     free_resource(old);
