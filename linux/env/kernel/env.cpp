@@ -138,8 +138,9 @@ void log_event(const char* op, devres_head* head, const description& res) noexce
 {
 #if defined(DEVRES_COUNTS)
     // ADD, REM and REL; a REPLACE leaves as many as there were, and the markers of groups are no resources.
+    auto& count = op[2] == 'D' ? attaches : op[2] == 'M' ? removals : releases;
     if (op[2] != 'P' && res.kind[0] != 'g')
-        (op[2] == 'D' ? attaches : op[2] == 'M' ? removals : releases).fetch_add(1, std::memory_order_relaxed);
+        count.fetch_add(1, std::memory_order_relaxed);
 #endif
     ops_of(head)->log(c_head(head), op, nullptr, res.name ? res.name : res.kind, res.size);
 }
