@@ -176,6 +176,20 @@ TEST_F(DevresLogTest, TellsOfNodes)
     EXPECT_THAT(take(), ElementsAre("ADD node item", "REM node item", "ADD node item", "REL node item"));
 }
 
+// Section 7: a group's markers, each of which is told of as often when it comes as when it goes.
+TEST_F(DevresLogTest, TellsOfGroups)
+{
+    int id = 0;
+    ASSERT_TRUE(devres_open_group(head, &id));
+    devres_close_group(head, &id);
+    devres_remove_group(head, &id);
+    EXPECT_THAT(take(), ElementsAre("ADD group", "ADD end of group", "REM end of group", "REM group"));
+    ASSERT_TRUE(devres_open_group(head, &id));
+    devres_close_group(head, &id);
+    EXPECT_EQ(0, devres_release_group(head, &id));
+    EXPECT_THAT(take(), ElementsAre("ADD group", "ADD end of group", "REL end of group", "REL group"));
+}
+
 // Section 7: size in bytes; freed memory has been released.
 TEST_F(DevresLogTest, TellsSizes)
 {

@@ -123,17 +123,24 @@ void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
     if (!memory)
         return nullptr;
     auto* prefix = ::new (memory) marker_prefix{source, sizeof(group)};
-    auto* marker = ::new (static_cast<void*>(prefix + 1)) resource(&group_ops, 0, 0);
+    auto* marker = ::new (static_cast<void*>(prefix + 1))
+        resource(&group_ops, 0, resource_state::make(life_state::idle, storage_kind::heap).bits());
     void* own_id = id ? id : marker->payload();
     ::new (marker->payload()) group(own_id);
-    const guard held(head, "devres_open_group");
-    attach_locked(head, marker, resource_state::make(life_state::listed, storage_kind::heap));
+    const description what = logging() ? describe(marker) : description{};
+    {
+        const guard held(head, "devres_open_group");
+        attach_locked(head, marker, resource_state::make(life_state::listed, storage_kind::heap));
+    }
+    if (what) [[unlikely]]
+        log_event("ADD", head, what);
     return own_id;
 }
 
 void devres_close_group(devres_head* head, void* id) noexcept
 {
     const char* wrong = nullptr;
+    description what;
     {
         const guard held(head, "devres_close_group");
         group* g = find_locked(head, id);
@@ -143,11 +150,15 @@ void devres_close_group(devres_head* head, void* id) noexcept
             wrong = "the group is closed already";
         } else {
             g->closed = true;
+            if (logging()) [[unlikely]]
+                what = describe(&g->end);
             attach_locked(head, &g->end, resource_state::make(life_state::listed, storage_kind::callers));
         }
     }
     if (wrong)
         warn("close_group", head, "%s (id %p)", wrong, id);
+    else if (what) [[unlikely]]
+        log_event("ADD", head, what);
 }
 
 void devres_remove_group(devres_head* head, void* id) noexcept
@@ -162,10 +173,17 @@ void devres_remove_group(devres_head* head, void* id) noexcept
             list_of(head).unlink_locked(marker_of(g), life_state::idle);
         }
     }
-    if (g)
-        free_resource(marker_of(g));
-    else
+    if (!g) {
         warn("remove_group", head, "no such group (id %p)", id);
+        return;
+    }
+    const description end = logging() && g->closed ? describe(&g->end) : description{};
+    const description what = logging() ? describe(marker_of(g)) : description{};
+    free_resource(marker_of(g)); // before a log hook could end the owner, and with it what this goes back to
+    if (end) [[unlikely]]
+        log_event("REM", head, end);
+    if (what) [[unlikely]]
+        log_event("REM", head, what);
 }
 
 int devres_release_group(devres_head* head, void* id) noexcept

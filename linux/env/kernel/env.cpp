@@ -130,8 +130,9 @@ constinit std::atomic<std::uintptr_t> event_listeners{0};
 void log_event(const char* op, devres_head* head, const description& res) noexcept
 {
 #if defined(DEVRES_COUNTS)
-    auto& count = op[0] == 'A' ? attaches : op[2] == 'M' ? removals : releases;
-    if (res.kind[0] != 'g') // the markers of groups are told of when they are released only
+    // ADD, REM and REL; a REPLACE leaves as many as there were, and the markers of groups are no resources.
+    auto& count = op[2] == 'D' ? attaches : op[2] == 'M' ? removals : releases;
+    if (op[2] != 'P' && res.kind[0] != 'g')
         count.fetch_add(1, std::memory_order_relaxed);
 #endif
     ops_of(head)->log(c_head(head), op, nullptr, res.name ? res.name : res.kind, res.size);

@@ -20,7 +20,7 @@
 #if defined(DEVRES_MEMORY)
 #include <devres/detail/attach.h>
 
-#include "memory/attach.h"
+#include "managed/known.h"
 #endif
 
 namespace {
@@ -230,6 +230,8 @@ void run_action(core_head* head, resource* res)
 namespace {
 
 constexpr resource_ops action_ops{resource_kind::action, &run_action, nullptr};
+// __GFP_DMA | __GFP_DMA32: memory that must not come out of a block that other resources share.
+constexpr unsigned zones = 5; // host.c checks it
 
 } // namespace
 
@@ -261,9 +263,24 @@ bool devres_head_is_action_added(devres_head* head, devres_fn action, void* data
     return is_action_added(cpp(head), {action, data});
 }
 
-void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, int, unsigned long)
+// Of a block that several resources share, zone, node and caller are those of its first resource.
+void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, int nid, unsigned long caller)
 {
-    return attach_memory(cpp(head), size, gfp);
+    core_head* h = cpp(head);
+    const allocation_request wanted = request(gfp & ~devres::__GFP_ZERO, nid, caller);
+    const auto fill = [size, zeroed = (gfp & devres::__GFP_ZERO) != 0](void* memory) {
+        if (zeroed)
+            std::memset(memory, 0, size);
+    };
+    const resource_shape shape{size};
+    resource* res =
+        gfp & zones
+            ? attach_in_own_block(h, &memory_ops, shape, "kmalloc", wanted, fill, nullptr, true)
+            : attach(h, &memory_ops, shape, "kmalloc", wanted, fill);
+    if (!res)
+        return nullptr;
+    tell("ADD", h, {"memory", "memory", nullptr, size});
+    return res->payload();
 }
 
 void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsigned gfp, int, unsigned long)
@@ -405,6 +422,7 @@ void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsig
         warn("krealloc", h, description{}, "%p is not memory of this owner", p);
         return nullptr;
     }
+    tell("REPLACE", h, describe(old));
     const std::size_t kept = exact_size(old) < size ? exact_size(old) : size;
     std::memcpy(fresh->payload(), p, kept);
     free_resource(old);

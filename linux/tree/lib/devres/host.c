@@ -27,12 +27,19 @@ void __devres_head_init(struct devres_head *head, const struct devres_owner_ops 
 
 void *devres_host_alloc(unsigned long bytes, unsigned int gfp, int nid, unsigned long caller)
 {
-	/* C++ has it written down (devres/gfp.h). */
-	BUILD_BUG_ON((__force unsigned int)__GFP_ZERO != 1u << 8);
+	const unsigned int zero = (__force unsigned int)__GFP_ZERO;
+	const unsigned int core_gfp_kernel = 1; /* in the core's numbers; Linux's __GFP_DMA */
 
-	/* The default of the core's own requests, for its index: without that it does its work, too. */
-	if (gfp == 1)
-		gfp = (__force unsigned int)(GFP_NOWAIT | __GFP_NOWARN);
+	/* C++ has these written down (devres/gfp.h, head.cpp). */
+	BUILD_BUG_ON((__force unsigned int)__GFP_ZERO != 1u << 8);
+	BUILD_BUG_ON((__force unsigned int)(__GFP_DMA | __GFP_DMA32) != 5);
+
+	/*
+	 * A request without a caller is the core's own, for its index, if its flags are the core's: it may be
+	 * made where nobody may sleep, and the core does its work without that memory, only more slowly.
+	 */
+	if (!caller && !(gfp & ~(core_gfp_kernel | zero)))
+		gfp = (gfp & zero) | (__force unsigned int)(GFP_NOWAIT | __GFP_NOWARN);
 	return kmalloc_node_track_caller_noprof(bytes, (__force gfp_t)gfp, nid, caller);
 }
 
