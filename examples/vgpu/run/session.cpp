@@ -150,7 +150,7 @@ private:
     // The next client starts when this one shows something, or has ended, or does neither for a while.
     void let_begin(one& c)
     {
-        const std::int64_t due = now_ns() + ns(2);
+        const std::int64_t due = now_ns() + ns(10);
         while (now_ns() < due && !c.process->has_ended() && !bus_.is_lit(0))
             watch(now_ns() + ns(0.01), -1);
     }
