@@ -12,6 +12,7 @@
 
 #include <unistd.h>
 
+#include "../driver/ioctl.h"
 #include "session.h"
 
 namespace vgpu {
@@ -23,7 +24,8 @@ Starts the clients with a virtual display at /dev/dri/card0, pulls its plug, and
 
   --unplug-after S    after so many seconds (default 2)
   --unplug-on-key     when Enter is pressed
-  --unplug-at NAME[:N]  before the N-th ioctl of that name (such as MODE_SETCRTC) is answered
+  --unplug-at NAME[:N]  before the N-th ioctl of that name (such as MODE_SETCRTC) is answered; --unplug-after
+                      is how long to wait for it (default 60)
   --grace S           how long clients have to come to terms with it (default 3)
   --hub N             N displays, card0 and up, on a hub that is unplugged
   --replug            afterwards plugs it in again, and does all of it once more
@@ -32,7 +34,8 @@ Starts the clients with a virtual display at /dev/dri/card0, pulls its plug, and
   --png PATH          the last frame (default: vgpu.png beside the program)
   --svg PATH          the picture of the run (default: vgpu.svg beside the program)
 
-Exit status: 0 all clients coped; 1 one hung, died or did not run; 2 wrong usage; 3 something was left over.
+Exit status: 0 all clients coped; 1 one hung, died or did not run, or that ioctl did not come; 2 wrong usage;
+3 something was left over.
 )";
 
 int complain(const std::string& what)
@@ -55,6 +58,16 @@ bool parse_seconds(const std::string& text, double* seconds)
     return end != text.c_str() && *end == '\0' && *seconds >= 0 && *seconds < 1e6;
 }
 
+// Can the plug be pulled at it? Every call that clients make has a name: ioctls, and what else the daemon
+// answers.
+bool is_call(std::string_view name)
+{
+    for (unsigned number = 0; number < static_cast<unsigned>(gpu_ioctl_count); ++number)
+        if (ioctl_command(number) && name == ioctl_name(number))
+            return true;
+    return name == "open" || name == "mmap" || name == "close";
+}
+
 // Returns: 0, or the status to exit with. `*next`: the first argument that is no option.
 int read_options(int argc, char** argv, int* next, plan* p)
 {
@@ -75,7 +88,7 @@ int read_options(int argc, char** argv, int* next, plan* p)
         std::string value = argv[++i];
         bool good = true;
         if (option == "--unplug-after") {
-            good = parse_seconds(value, &p->unplug_after_s);
+            good = parse_seconds(value, &p->unplug_after_s.emplace());
         } else if (option == "--grace") {
             good = parse_seconds(value, &p->grace_s);
         } else if (option == "--hub") {
@@ -89,6 +102,7 @@ int read_options(int argc, char** argv, int* next, plan* p)
                 good = parse(value.substr(colon + 1), 1, 1'000'000, &p->unplug_at_count);
                 value.resize(colon);
             }
+            good = good && is_call(value);
             p->unplug_at = value;
         } else {
             return complain("no option '" + option + "'; --help lists them");

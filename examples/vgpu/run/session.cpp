@@ -41,9 +41,11 @@ public:
         }
     }
 
-    // Returns when it is time to pull the plug, or when every client has ended.
-    void watch_until_unplug()
+    // Returns when it is time to pull the plug, or when every client has ended. False: clients were still
+    // running, and the call to wait for was not made in time.
+    bool watch_until_unplug()
     {
+        bool in_time = true;
         std::thread waiter;
         int told[2] = {-1, -1};
         if (!plan_.unplug_at.empty()) {
@@ -53,12 +55,15 @@ public:
                     ::close(told[1]);
                 });
         }
-        const std::int64_t due = now_ns() + ns(plan_.unplug_after_s);
-        const bool timed = !plan_.unplug_on_key && plan_.unplug_at.empty();
+        const std::int64_t due =
+            now_ns() + ns(plan_.unplug_after_s.value_or(plan_.unplug_at.empty() ? 2 : 60));
         while (!all_ended()) {
-            if (timed && now_ns() >= due)
+            if (!plan_.unplug_on_key && now_ns() >= due) {
+                in_time = plan_.unplug_at.empty();
                 break;
-            if (watch(timed ? due : now_ns() + ns(3600), plan_.unplug_on_key ? STDIN_FILENO : told[0]))
+            }
+            if (watch(plan_.unplug_on_key ? now_ns() + ns(3600) : due,
+                      plan_.unplug_on_key ? STDIN_FILENO : told[0]))
                 break;
             if (plan_.show)
                 show(bus_.on_screen(0));
@@ -72,6 +77,7 @@ public:
             c.before = c.process->has_ended();
             take_counts(c.process->pid());
         }
+        return in_time;
     }
 
     // Who is quiet after some time perhaps waits for its user, who presses Enter.
@@ -144,7 +150,7 @@ private:
     // The next client starts when this one shows something, or has ended, or does neither for a while.
     void let_begin(one& c)
     {
-        const std::int64_t due = now_ns() + ns(2);
+        const std::int64_t due = now_ns() + ns(10);
         while (now_ns() < due && !c.process->has_ended() && !bus_.is_lit(0))
             watch(now_ns() + ns(0.01), -1);
     }
@@ -212,7 +218,11 @@ int run_session(const plan& p)
             if (!p.unplug_at.empty())
                 hold_at(p.unplug_at.c_str(), p.unplug_at_count);
             round_of_clients clients(p, daemon, displays);
-            clients.watch_until_unplug();
+            if (!clients.watch_until_unplug()) {
+                std::printf("%s was not called %d time%s so far\n", p.unplug_at.c_str(), p.unplug_at_count,
+                            p.unplug_at_count == 1 ? "" : "s");
+                well = false;
+            }
             const usage busy = usage_now();
             const std::int64_t begin = now_ns();
             displays.pull();

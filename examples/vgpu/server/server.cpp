@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <optional>
 
 #include <fcntl.h>
 #include <poll.h>
@@ -165,37 +166,43 @@ void server::run()
 // goes.
 void server::accept_card(int listener)
 {
-    const std::lock_guard held(accepting_);
-    const auto found = listeners_.find(listener);
-    if (found == listeners_.end())
-        return;
-    unique_fd connection(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
-    if (!connection)
-        return;
-    const ucred who = credentials(connection.get());
-    const pid_t group = getpgid(who.pid);
-    traced_call call(group, "open");
-    drm_file* file = nullptr;
+    unique_fd refused;
+    std::shared_ptr<open_file> opened;
     message answer;
     answer.head.word = VGPU_DONE;
-    answer.head.result = name_of_peer(connection.get()) ? drm_open(found->second, &file) : -EINVAL;
-    call.set_result(static_cast<long>(answer.head.result));
-    if (answer.head.result) {
-        send_message(connection.get(), answer);
-        return;
-    }
-    drop(name_of_peer(
-        connection.get())); // the kernel gives a name again, perhaps before its end was noticed here
-    set_client(file, who.pid, who.uid, connection.get());
-    auto opened = std::make_shared<open_file>(file, std::move(connection), count_);
-    opened->process = group;
     {
-        const std::lock_guard also(lock_);
-        files_[opened->name] = opened;
+        std::optional<traced_call>
+            call; // if it is held (see hold_at), then without the lock that unlisten() takes
+        const std::lock_guard held(accepting_);
+        const auto found = listeners_.find(listener);
+        if (found == listeners_.end())
+            return;
+        unique_fd connection(accept4(listener, nullptr, nullptr, SOCK_CLOEXEC));
+        if (!connection)
+            return;
+        const std::uint64_t name = name_of_peer(connection.get());
+        const ucred who = credentials(connection.get());
+        const pid_t group = getpgid(who.pid);
+        call.emplace(group, "open");
+        drm_file* file = nullptr;
+        answer.head.result = name ? drm_open(found->second, &file) : -EINVAL;
+        call->set_result(static_cast<long>(answer.head.result));
+        if (answer.head.result) {
+            refused = std::move(connection);
+        } else {
+            drop(name); // the kernel gives a name again, perhaps before its end was noticed here
+            set_client(file, who.pid, who.uid, connection.get());
+            opened = std::make_shared<open_file>(file, std::move(connection), count_);
+            opened->process = group;
+            const std::lock_guard also(lock_);
+            files_[name] = opened;
+        }
     }
-    send_message(opened->socket.get(), answer);
-    epoll_event e{0, {.u64 = opened->name}}; // hang-up is told in any case
-    epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, opened->socket.get(), &e);
+    send_message(opened ? opened->socket.get() : refused.get(), answer);
+    if (opened) {
+        epoll_event e{0, {.u64 = opened->name}}; // hang-up is told in any case
+        epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, opened->socket.get(), &e);
+    }
 }
 
 // The client has closed its last descriptor.

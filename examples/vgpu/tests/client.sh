@@ -1,19 +1,25 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: MIT
 #
-# client.sh <vgpu> <option>... -- <client> [args]... [-- <client> [args]...]
+# client.sh <vgpu> <verdict> <option>... -- <client> [argument]... [-- <client> [argument]...]
 #
-# `vgpu run` if every client is installed; else says which is not and exits with 77: skipped.
+# `vgpu run`, and each client's line of the verdict must match the regular expression. Exit status 77, skipped, if a
+# client is not installed.
 set -euo pipefail
-vgpu=$1
-shift
-next=false
+vgpu=$1 verdict=$2
+shift 2
+
+clients=() next=false
 for word in "$@"; do
-    if $next && ! command -v "$word" >/dev/null; then
-        echo "skipped: $word is not installed"
-        exit 77
+    if $next; then
+        command -v "$word" >/dev/null || { echo "skipped: $word is not installed"; exit 77; }
+        clients+=("$word")
     fi
-    next=false
-    [[ $word != -- ]] || next=true
+    [[ $word == -- ]] && next=true || next=false
 done
-exec "$vgpu" run "$@"
+
+output=$("$vgpu" run "$@") || { status=$?; printf '%s\n' "$output"; exit "$status"; }
+printf '%s\n' "$output"
+for client in "${clients[@]}"; do
+    grep -qE "^ +$client +$verdict" <<<"$output" || { echo "FAILED: no line says: $client $verdict"; exit 1; }
+done

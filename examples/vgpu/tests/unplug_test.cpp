@@ -78,6 +78,27 @@ TEST_F(UnplugTest, AtEachIoctlThePlugGoesBeforeItIsAnswered)
     }
 }
 
+TEST_F(UnplugTest, AnOpenThatThePlugOvertakesOpensADeviceThatHasGone)
+{
+    plug_in();
+    hold_at("open", 1);
+    int fd = -1;
+    std::vector<tour_step> steps;
+    std::thread client([&] {
+        fd = open_card();
+        steps = tour(shim_calls, fd);
+        shim_close(fd);
+    });
+    await_held();
+    displays->pull();
+    end_hold();
+    client.join();
+    EXPECT_GE(fd, 0);
+    EXPECT_FALSE(steps.empty());
+    for (const tour_step& step : steps)
+        EXPECT_EQ(-ENODEV, step.result) << step.ioctl;
+}
+
 TEST_F(UnplugTest, AClientKilledInAnyIoctlLeavesNothing)
 {
     plug_in();
