@@ -94,6 +94,13 @@ TEST_F(DevresAllocDeathTest, AddingAListedResourceAborts)
     EXPECT_DEATH(devres_add(head, i), "devres_add.*item");
 }
 
+// C7: nor may it be what devres_get is to add.
+TEST_F(DevresAllocDeathTest, GettingWithAListedResourceAborts)
+{
+    item* i = add(1);
+    EXPECT_DEATH(devres_get(head, i, &item::has_number), "devres_get.*item");
+}
+
 // C5: on another head as well.
 TEST_F(DevresAllocDeathTest, AddingAResourceOfAnotherHeadAborts)
 {

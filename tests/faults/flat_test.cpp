@@ -53,6 +53,29 @@ TEST(FlatTest, DevicesAndBindings) // D1, D3
     });
 }
 
+TEST(FlatTest, ResourcesInTwoSteps) // C4, C7, C8
+{
+    struct owner {
+        devres_head devres;
+    };
+    constexpr auto release = +[](devres_head*, void*) {};
+    expect_flat([&] {
+        owner o;
+        devres_free(devres_alloc(release, 100));
+        void* there = devres_alloc(release, 100);
+        devres_add(&o.devres, there);
+        EXPECT_EQ(there, devres_get(&o.devres, devres_alloc(release, 100)));
+        EXPECT_EQ(0, devres_destroy(&o.devres, release));
+        devres_add(&o.devres, devres_alloc(release, 100));
+        EXPECT_EQ(0, devres_release(&o.devres, release));
+        void* group = devres_open_group(&o.devres, nullptr);
+        devres_close_group(&o.devres, group);
+        devres_remove_group(&o.devres, group);
+        devres_add(&o.devres, devres_alloc(release, 100));
+        devres_drain(&o.devres);
+    });
+}
+
 TEST(FlatTest, AFailedDeadlockCheckKeepsNoBinding) // D3 (0)
 {
     warn_capture warns;
