@@ -24,6 +24,7 @@ fail() {
 # seed <name> <source> <sed script> <what the compiler must answer>
 seed() {
     local copy=$scratch/$1.cpp output
+    local compile=("${compile[@]}" -iquote "$root/${2%/*}") # the copy lies elsewhere
     cases=$((cases + 1))
     cp "$root/$2" "$copy"
     output=$("${compile[@]}" "$copy" 2>&1) || fail "$1" 'positive control does not compile' "$output"
