@@ -197,7 +197,7 @@ void print(const std::vector<verdict>& verdicts)
 
 int run_session(const plan& p)
 {
-    const usage before = usage_now();
+    const usage before = usage_at_start();
     bool well = true;
     picture_data drawn;
     {

@@ -6,7 +6,11 @@
 #include <fstream>
 #include <thread>
 
+#include <unistd.h>
+
 #include <devres/diagnostics.h>
+
+#include "../driver/lifetime.h"
 
 namespace vgpu {
 namespace {
@@ -61,10 +65,21 @@ usage usage_now()
             devres::devres_warn_count()};
 }
 
+usage usage_at_start()
+{
+    pid_t first = 0;
+    std::thread([&first] { first = gettid(); }).join();
+    std::error_code error;
+    while (std::filesystem::exists("/proc/self/task/" + std::to_string(first), error))
+        std::this_thread::yield();
+    return usage_now();
+}
+
 usage usage_like(const usage& before)
 {
     usage now = usage_now();
-    for (int i = 0; i < 100'000 && now.threads > before.threads; ++i) {
+    const std::int64_t patience = now_ns() + 60'000'000'000;
+    while (now.threads > before.threads && now_ns() < patience) {
         std::this_thread::yield();
         now = usage_now();
     }

@@ -21,7 +21,9 @@ struct usage {
     friend bool operator==(const usage&, const usage&) = default;
 };
 usage usage_now();
-// The same, when threads that have ended have also left the system's list; gives up after a while.
+// The same, for a process that has started no thread yet: a sanitizer starts one of its own with the first.
+usage usage_at_start();
+// The same, when threads that have ended have also left the system's list; gives up after a minute.
 usage usage_like(const usage& before);
 
 std::string describe(const usage& used);
