@@ -6,7 +6,6 @@
 
 #include <cerrno>
 #include <cstdlib>
-#include <regex>
 #include <string>
 
 #include <devres/dump.h>
@@ -15,7 +14,6 @@
 using namespace devres;
 using namespace devres::test;
 using ::testing::HasSubstr;
-using ::testing::MatchesRegex;
 using ::testing::Not;
 
 namespace origin_test {
@@ -73,10 +71,10 @@ TEST_F(OriginTest, DumpsSayWhereAndHowLongAgo)
     ASSERT_EQ(0, origin_test::attach_action_here(&owner));
     ASSERT_TRUE(origin_test::attach_memory_there(&owner));
     const std::string text = dump(devres_format::text);
-    EXPECT_TRUE(std::regex_search(
-        text, std::regex("memory, 40 bytes, attached \\d+ ms ago in origin_test::attach_memory_there\\(.*\\)"
-                         " \\(test_core\\+0x[0-9a-f]+\\)\n")))
-        << text;
+    EXPECT_THAT(text, HasSubstr("memory, 40 bytes, attached "));
+    EXPECT_THAT(
+        text,
+        HasSubstr(" ms ago in origin_test::attach_memory_there(devres::test::bench_owner*) (test_core+0x"));
     EXPECT_THAT(text, HasSubstr("ms ago in origin_test::attach_action_here("));
     EXPECT_THAT(dump(devres_format::json), HasSubstr("\"attached_in\":\"origin_test::attach_action_here("));
 }
