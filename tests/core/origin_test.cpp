@@ -89,8 +89,9 @@ TEST_F(OriginTest, WhatIsRemovedOrReleasedIsForgotten)
     void* memory = origin_test::attach_memory_there(&owner);
     managed::kfree(&owner, memory);
     void* again = managed::kmalloc(&owner, 40);
-    if (!detail::checked_memory) // which uses no address again
+    if (!detail::checked_memory) { // which uses no address again
         ASSERT_EQ(memory, again);
+    }
     EXPECT_THAT(dump(devres_format::text), Not(HasSubstr("attach_memory_there")));
 }
 
