@@ -42,7 +42,8 @@ notes)
 bpftrace)
     command -v bpftrace >/dev/null || skip 'no bpftrace'
     ((EUID == 0)) || skip 'only root may attach a tracer'
-    bpftrace -e 'BEGIN { exit(); }' >"$work/try" 2>&1 || skip "bpftrace does not work here: $(tail -n 1 "$work/try")"
+    timeout 30 bpftrace -e "BEGIN { exit(); } usdt:$program:devres:wait { @ = count(); }" >"$work/try" 2>&1 ||
+        skip "bpftrace cannot attach here: $(tail -n 1 "$work/try")"
 
     coproc traced { exec "$program"; }
     pid=$traced_PID to=${traced[1]} from=${traced[0]}
