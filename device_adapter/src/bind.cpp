@@ -6,10 +6,9 @@
 #include <new>
 
 #include <devres/detail/binding.h>
+#include <devres/detail/probe.h>
 #include <devres/detail/report.h>
 #include <devres/env/thread.h>
-
-#include "probes.h"
 
 namespace devres {
 namespace detail {
@@ -114,7 +113,7 @@ void device_core::unbind(device* dev, const char* function) noexcept
 
 void device_core::call_remove(device* dev) noexcept
 {
-    probe_unbind(dev);
+    DEVRES_PROBE_OWNER(unbind, &dev->devres);
     const device_driver* driver = dev->driver_.load(std::memory_order_relaxed);
     if (driver->remove) {
         const bound_device proof(dev, peek_binding(dev));

@@ -97,7 +97,7 @@ bool container_block::revoke(source_place where) noexcept
 
 bool container_block::revoke_for(devres_head* head, source_place where) noexcept
 {
-    if (state.is_gone())
+    if (state.is_gone() || warn_if_inside("revoke", head, reader_set(state.object()), where, ops->name))
         return false;
     // While unbind releases, a callback leaves its siblings to it, each at its place in the order (C11, V6).
     if (!owner->domain().is_open() && release_scope::active())

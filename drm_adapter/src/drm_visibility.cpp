@@ -9,11 +9,10 @@
 #include <climits>
 #include <utility>
 
+#include <devres/detail/probe.h>
 #include <devres/detail/report.h>
 #include <devres/drm_device.h>
 #include <devres/env/thread.h>
-
-#include "probes.h"
 
 namespace devres {
 namespace detail {
@@ -87,7 +86,7 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
         });
         return 0;
     }
-    probe_unplug(drm);
+    DEVRES_PROBE_OWNER(unplug, &drm->devres);
     drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
     if (!drm->drained_.load(std::memory_order_acquire))
         wait_for_readers(reader_set(drm->gate_), function, &drm->devres);

@@ -2,6 +2,7 @@
 //
 // D7: a device goes with all its descendants, and with one wait.
 #include <atomic>
+#include <cstring>
 #include <memory>
 #include <string>
 #include <thread>
@@ -198,14 +199,14 @@ TEST_F(DeviceTreeTest, ATreeAndAPartOfItGoAtOnceAndEachDeviceIsPutOnce) // D7
 TEST_F(DeviceTreeTest, WhoseLastReferenceIsGoneIsInNoTreeAnyMore) // D1, D7
 {
     heap_device* top = make("top", nullptr);
-    // Its memory stays, so that a tree that still had it would go through it.
-    static std::aligned_storage_t<sizeof(device), alignof(device)> memory;
+    alignas(device) static char memory[sizeof(device)];
     auto* child = ::new (static_cast<void*>(&memory)) device("child", top, [](device*) {});
     ASSERT_EQ(0, device_register(child));
     put_device(child);
+    child->~device();
+    std::memset(memory, 0xa5, sizeof memory); // a tree that still had it would go astray
     EXPECT_EQ(0, device_unregister_tree(top));
     EXPECT_EQ((events{"remove top", "release top", "free top"}), log.take());
-    child->~device();
 }
 
 } // namespace

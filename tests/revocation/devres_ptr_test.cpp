@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <devres/detail/revocation_stats.h>
 #include <devres/devres_ptr.h>
 
 #include "device/scripted_device.h"
@@ -402,32 +403,80 @@ TEST_F(DevresPtrTest, ReleaseCallbackLeavesSiblingsToTheirPlacesInTheOrder) // V
             dropped.reset();
         });
     }));
+    const detail::revocation_counts before = detail::revocation_stats();
     EXPECT_EQ(0, dev.unbind());
     EXPECT_EQ("newer older oldest ", order);
+    EXPECT_EQ(before.waits + 1, detail::revocation_stats().waits) << "more than the unbind's own";
+    EXPECT_GE(before.barriers + 1, detail::revocation_stats().barriers) << "more than the unbind's own";
     revoked.reset();
+}
+
+TEST_F(DevresPtrTest, ReleaseCallbackDoesNotWaitForThePassThatHasTheContainer) // V1, V6
+{
+    handle h;
+    doorway releasing;
+    doorway callback_is_done;
+    scripted_device other("other");
+    ASSERT_EQ(0, devm_add_action(&other, [&] {
+                  releasing.pass();
+                  EXPECT_FALSE(h.revoke());
+                  callback_is_done.open();
+              }));
+    void* group = nullptr;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        group = devm_open_group(b, nullptr);
+        EXPECT_EQ(0, handle::create(b, &h, &t));
+        return devm_add_action(b, [&] {
+            releasing.open();
+            callback_is_done.pass();
+        });
+    }));
+    std::thread releaser([&] { EXPECT_EQ(2, devm_release_group(&dev, group)); });
+    devres_release_all(&other.devres);
+    releaser.join();
+    EXPECT_EQ(1, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, RevokeFromInsideItsOwnGuardWarnsAlsoInAReleaseCallbackDuringUnbind) // V5
+{
+    handle h;
+    ASSERT_EQ(0, bind_with(&h));
+    scripted_device other("other");
+    bool ended = true;
+    ASSERT_EQ(0, devm_add_action(&other, [&] { ended = h.revoke(); }));
+    std::thread unbinder;
+    {
+        const auto guard = h.try_access();
+        unbinder = std::thread([&] { EXPECT_EQ(0, dev.unbind()); }); // waits for the guard
+        while (!h.is_revoked())
+            std::this_thread::yield();
+        devres_release_all(&other.devres);
+        EXPECT_NE(std::string::npos, warns.take_one().find("inside a guard"));
+    }
+    unbinder.join();
+    EXPECT_FALSE(ended);
 }
 
 TEST_F(DevresPtrTest, ReleaseCallbackDoesNotWaitForTheThreadThatDestroysTheObject) // V1, V6
 {
-    static handle h;
-    static doorway destroying;
-    static doorway callback_is_done;
-    const auto callback = +[](tracking*) {
-        destroying.pass();
-        EXPECT_FALSE(h.revoke());
-        callback_is_done.open();
-    };
-    t.in_destructor = [] {
+    handle h;
+    doorway destroying;
+    doorway callback_is_done;
+    t.in_destructor = [&] {
         destroying.open();
         callback_is_done.pass();
     };
     ASSERT_EQ(0, bind_with(&h));
-    ASSERT_EQ(0, devm_add_action(&dev, callback, &t));
+    scripted_device other("other");
+    ASSERT_EQ(0, devm_add_action(&other, [&] {
+                  destroying.pass();
+                  EXPECT_FALSE(h.revoke());
+                  callback_is_done.open();
+              }));
     std::thread revoker([mine = h]() mutable { EXPECT_TRUE(mine.revoke()); });
-    devm_release_action(&dev, callback, &t);
+    devres_release_all(&other.devres);
     revoker.join();
     EXPECT_EQ(1, t.destroyed);
-    h.reset();
 }
 
 TEST_F(DevresPtrTest, ObjectMayHoldAHandleOfItsSiblingAndOfItself) // V6, V8: nested drop inside a release

@@ -123,11 +123,9 @@ void write_text(devres_head* head, const snapshot& all, output& out) noexcept
         const char* name = name_of(one.what, symbol, sizeof symbol);
         out.add("%*s%s%s%s, %zu byte%s", static_cast<int>(2 + 2 * one.depth), "", one.what.kind,
                 *name ? " " : "", name, one.what.size, one.what.size == 1 ? "" : "s");
-        if (const origin from = origin_of(one.what.resource); from.code) {
-            char where[384];
-            describe_origin(from, where, sizeof where);
+        if (origin from; origin_of(one.what.resource, &from)) {
             out.add(", attached %llu ms ago in ", static_cast<unsigned long long>(from.milliseconds));
-            out.put(where, std::strlen(where));
+            out.put(from.where, std::strlen(from.where));
         }
         out.put("\n", 1);
     }
@@ -152,11 +150,9 @@ void write_json(devres_head* head, const snapshot& all, output& out) noexcept
         out.add("%s{\"kind\":\"%s\",\"name\":", separator, one.what.kind);
         out.add_quoted(name_of(one.what, symbol, sizeof symbol));
         out.add(",\"bytes\":%zu,\"groups\":%u", one.what.size, one.depth);
-        if (const origin from = origin_of(one.what.resource); from.code) {
-            char where[384];
-            describe_origin(from, where, sizeof where);
+        if (origin from; origin_of(one.what.resource, &from)) {
             out.add(",\"age_ms\":%llu,\"attached_in\":", static_cast<unsigned long long>(from.milliseconds));
-            out.add_quoted(where);
+            out.add_quoted(from.where);
         }
         out.put("}", 1);
         separator = ",";

@@ -116,6 +116,22 @@ const void* innermost_caller() noexcept
     return nullptr;
 }
 
+void describe_place(const void* code, char* text, std::size_t bytes) noexcept
+{
+    char name[256];
+    Dl_info module{};
+    const bool has_name = symbol_of(code, name, sizeof name, place_in_function::inside);
+    if (!has_name || !::dladdr(code, &module) || !module.dli_fname) {
+        std::snprintf(text, bytes, "%s", name);
+        return;
+    }
+    const char* slash = std::strrchr(module.dli_fname, '/');
+    const auto offset =
+        reinterpret_cast<std::uintptr_t>(code) - reinterpret_cast<std::uintptr_t>(module.dli_fbase);
+    std::snprintf(text, bytes, "%s (%s+0x%zx)", name, slash ? slash + 1 : module.dli_fname,
+                  static_cast<std::size_t>(offset));
+}
+
 [[gnu::constructor]] void listen_if_told() noexcept
 {
     const char* value = std::getenv("DEVRES_ORIGINS");
@@ -138,28 +154,15 @@ void forget_origin(const void* resource) noexcept
     std::free(table.take(resource));
 }
 
-origin origin_of(const void* resource) noexcept
+bool origin_of(const void* resource, origin* out) noexcept
 {
     entry found;
-    if (!(event_listeners.load(std::memory_order_relaxed) & origins_listen) || !table.find(resource, &found))
-        return {};
-    return {found.code, now() - found.attached};
-}
-
-void describe_origin(const origin& where, char* text, std::size_t bytes) noexcept
-{
-    char name[256];
-    Dl_info module{};
-    const bool has_name = symbol_of(where.code, name, sizeof name, place_in_function::inside);
-    if (!has_name || !::dladdr(where.code, &module) || !module.dli_fname) {
-        std::snprintf(text, bytes, "%s", name);
-        return;
-    }
-    const char* slash = std::strrchr(module.dli_fname, '/');
-    const auto offset =
-        reinterpret_cast<std::uintptr_t>(where.code) - reinterpret_cast<std::uintptr_t>(module.dli_fbase);
-    std::snprintf(text, bytes, "%s (%s+0x%zx)", name, slash ? slash + 1 : module.dli_fname,
-                  static_cast<std::size_t>(offset));
+    if (!(event_listeners.load(std::memory_order_relaxed) & origins_listen) ||
+        !table.find(resource, &found) || !found.code)
+        return false;
+    out->milliseconds = now() - found.attached;
+    describe_place(found.code, out->where, sizeof out->where);
+    return true;
 }
 
 } // namespace devres::detail

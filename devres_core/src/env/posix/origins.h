@@ -20,12 +20,10 @@ void note_origin(const void* resource) noexcept;
 void forget_origin(const void* resource) noexcept;
 
 struct origin {
-    const void* code = nullptr;     // in the function that attached it; null: not known
     std::uint64_t milliseconds = 0; // since then
+    char where[384] = {};           // `f(int) (program+0x1234)`, of which addr2line understands the latter
 };
-origin origin_of(const void* resource) noexcept;
-
-// Writes `f(int) (program+0x1234)`, of which addr2line understands the part in parentheses.
-void describe_origin(const origin& where, char* text, std::size_t bytes) noexcept;
+// Returns: false if it is not known.
+bool origin_of(const void* resource, origin* out) noexcept;
 
 } // namespace devres::detail

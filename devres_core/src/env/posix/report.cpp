@@ -75,11 +75,9 @@ public:
             add(" ");
             add_symbol(what.code);
         }
-        if (const origin from = origin_of(what.resource); from.code) {
-            char where[384];
-            describe_origin(from, where, sizeof where);
-            add(" attached %llu ms ago in %s", static_cast<unsigned long long>(from.milliseconds), where);
-        }
+        if (origin from; origin_of(what.resource, &from))
+            add(" attached %llu ms ago in %s", static_cast<unsigned long long>(from.milliseconds),
+                from.where);
         add(":");
     }
 
