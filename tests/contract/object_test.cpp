@@ -311,6 +311,58 @@ TYPED_TEST(ObjectContract, AnEndRacingTheConstructionIsReported)
     EXPECT_GE(this->warnings.take().size(), 1u);
 }
 
+#ifdef DEVRES_TEST_EXCEPTIONS
+// Throws when it is told to.
+struct parked_and_throwing {
+    parked_and_throwing(doorway* inside, doorway* leave)
+    {
+        inside->open();
+        leave->pass();
+        throw 7;
+    }
+    ~parked_and_throwing() { ADD_FAILURE() << "never constructed, but destroyed"; }
+    parked_and_throwing(const parked_and_throwing&) = delete;
+    parked_and_throwing& operator=(const parked_and_throwing&) = delete;
+};
+
+// A8: the constructor throws while a pass has its place, and has not come to it yet.
+TYPED_TEST(ObjectContract, AConstructorMayThrowBeforeThePassComesToIt)
+{
+    doorway inside;
+    doorway leave;
+    this->add("older");
+    std::thread maker([&, owner = this->owner] {
+        EXPECT_THROW((void)TypeParam::template create<parked_and_throwing>(owner, &inside, &leave), int);
+    });
+    inside.pass();
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] {
+                  leave.open();
+                  maker.join();
+              }));
+    devres_release_all(this->head());
+    EXPECT_THAT(this->log.take(), ElementsAre("older"));
+    EXPECT_THAT(this->warnings.take(), ElementsAre()) << "nothing is left to report";
+    EXPECT_EQ(0u, this->listed());
+}
+
+// A8: the same when a pass has come to it, has reported it, and has left it to the constructing thread.
+TYPED_TEST(ObjectContract, AConstructorMayThrowAfterThePassHasComeToIt)
+{
+    doorway inside;
+    doorway leave;
+    // Older, so that the pass comes to the object first.
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] { leave.open(); }));
+    std::thread maker([&, owner = this->owner] {
+        EXPECT_THROW((void)TypeParam::template create<parked_and_throwing>(owner, &inside, &leave), int);
+    });
+    inside.pass();
+    devres_release_all(this->head());
+    maker.join();
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("construct"));
+    EXPECT_EQ(0u, this->listed());
+}
+#endif
+
 // Parks in the move into managed memory.
 struct parked_callable {
     parked_callable(doorway* in, doorway* out, step* s) : inside(in), leave(out), mine(s) {}
@@ -369,7 +421,7 @@ TYPED_TEST(ObjectContract, AnObjectUnderConstructionCannotBeDeleted)
     auto* made = TypeParam::template create<impatient>(this->owner, static_cast<TestFixture*>(this));
     ASSERT_TRUE(made);
     EXPECT_EQ(-ENOENT, made->result);
-    EXPECT_EQ(1u, this->warnings.take().size());
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("still being constructed"));
     EXPECT_EQ(1u, this->listed());
 }
 
