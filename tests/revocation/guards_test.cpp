@@ -185,6 +185,134 @@ TEST_F(GuardsTest, RevokingThousandsOneByOneWithReadersOfAllOthers) // V2, V3
     EXPECT_EQ(static_cast<int>(count), t.destroyed);
 }
 
+TEST_F(GuardsTest, GuardsEndedOutOfOrderDoNotUseTheRecordUp) // V2, V7
+{
+    object r(&t);
+    for (int i = 0; i != 100; ++i) {
+        auto first = r.try_access();
+        auto second = r.try_access();
+        first = {};
+    }
+    detail::gate gate;
+    detail::reader_slot* slot = detail::try_enter(gate, {"here.cpp", 1});
+    EXPECT_GT(static_cast<int>(sizeof(detail::reader_record::slots)), detail::slot_index(slot))
+        << "a loose one";
+    detail::leave(slot);
+}
+
+// --- The table of a slot, in revocation.h: states that only a moment of another thread or a signal makes ---
+
+constexpr detail::identity ended = ~detail::identity{0};
+
+TEST_F(GuardsTest, ASlotThatAnotherThreadIsAboutToClearIsNotFreeYet) // V2
+{
+    object r(&t);
+    auto first = r.try_access();
+    auto second = r.try_access();
+    detail::reader_slot* const top = detail::this_reader.top;
+    top[-1].object.store(ended); // it has said that it ends, and clears the slot next
+    first = {};                  // looks for ended slots at the top
+    EXPECT_EQ(top, detail::this_reader.top);
+    second = {};
+    EXPECT_EQ(0, slots_in_use());
+}
+
+TEST_F(GuardsTest, ASlotThatIsReservedAndNotYetEnteredIsNotFree) // V2
+{
+    object r(&t);
+    (void)r.try_access();
+    detail::reader_slot* const reserved = detail::this_reader.top++; // and now a signal comes
+    {
+        auto first = r.try_access();
+        auto second = r.try_access();
+        auto third = r.try_access();
+        second = {};
+        third = {};
+        first = {};
+    }
+    EXPECT_EQ(reserved + 1, detail::this_reader.top);
+    detail::this_reader.top = reserved;
+}
+
+TEST_F(GuardsTest, WhoTakesOverARecordFindsAllOfItsSlotsFree) // V2
+{
+    object r(&t);
+    object::guard guards[3];
+    const detail::reader_record* left = nullptr;
+    std::thread([&] {
+        for (object::guard& guard : guards)
+            guard = r.try_access();
+        left = detail::this_reader.record;
+    }).join();
+    for (object::guard& guard : guards)
+        guard = {}; // by another thread, so they are ended, not free
+    std::thread([&] {
+        auto guard = r.try_access();
+        ASSERT_EQ(left, detail::this_reader.record);
+        for (const detail::reader_slot& slot : left->slots)
+            EXPECT_NE(ended, slot.object.load());
+    }).join();
+}
+
+TEST_F(GuardsTest, FreeLooseSlotsAreCountedAndTooManyOfThemGoBack) // V2
+{
+    std::thread([] {
+        detail::gate gate;
+        bool gave_some_back = false;
+        for (const std::size_t count : {1u, 9u, 40u, 200u}) {
+            std::vector<detail::reader_slot*> taken;
+            std::uint32_t before = 0;
+            const auto check = [&] {
+                const detail::reader_record& mine = *detail::this_reader.record;
+                std::uint32_t length = 0;
+                for (const detail::reader_slot* slot = mine.loose; slot; ++length)
+                    slot = reinterpret_cast<const detail::reader_slot*>(slot->object.load());
+                ASSERT_EQ(length, mine.loose_count);
+                ASSERT_GE(64u, length);
+                gave_some_back = gave_some_back || length + 1 < before;
+                before = length;
+            };
+            while (taken.size() != count) {
+                taken.push_back(detail::detach(detail::try_enter(gate, {"here.cpp", 1})));
+                check();
+            }
+            before = 0;
+            for (detail::reader_slot* slot : taken) {
+                detail::leave(slot);
+                check();
+            }
+        }
+        EXPECT_TRUE(gave_some_back);
+    }).join();
+}
+
+TEST_F(GuardsTest, AnotherThreadsGuardBeyondItsRecordIsNotASelfRevoke) // V2, V5
+{
+    object r(&t);
+    object other(&t);
+    const auto nest = [&other] {
+        std::vector<object::guard> guards;
+        while (guards.size() != detail::reader_record::capacity)
+            guards.push_back(other.try_access());
+        return guards;
+    };
+    doorway inside;
+    doorway over;
+    std::thread reader([&] {
+        const auto guards = nest();
+        auto guard = r.try_access();
+        inside.open();
+        while (!r.is_revoked() && !over.is_open())
+            std::this_thread::yield();
+    });
+    inside.pass();
+    auto guards = nest();
+    guards.push_back(other.try_access());
+    EXPECT_TRUE(r.revoke());
+    over.open();
+    reader.join();
+}
+
 // --- From one thread to another (V5) -----------------------------------------------------------------------
 
 TEST_F(GuardsTest, DetachedGuardEndsOnAnotherThreadAndIsWaitedFor) // V5
@@ -223,6 +351,24 @@ TEST_F(GuardsTest, DetachedGuardIsNotReportedAsASelfRevoke) // V5
         });
     }
     EXPECT_TRUE(r.revoke()); // waits; no WARN
+    ender.join();
+}
+
+TEST_F(GuardsTest, GuardBeyondTheRecordThatIsDetachedIsNotReportedAsASelfRevoke) // V2, V5
+{
+    object r(&t);
+    object other(&t);
+    std::vector<object::guard> nested;
+    while (nested.size() != detail::reader_record::capacity)
+        nested.push_back(other.try_access());
+    doorway over;
+    std::thread ender([&, guard = r.try_access().detach()]() mutable {
+        while (!r.is_revoked() && !over.is_open())
+            std::this_thread::yield();
+        guard = {};
+    });
+    EXPECT_TRUE(r.revoke()); // waits; no WARN
+    over.open();
     ender.join();
 }
 
