@@ -472,7 +472,7 @@ TEST_F(GuardsTest, RecordOfAnEndedThreadIsUsedAgainOnceItsLastGuardHasEnded) // 
         const void* record = nullptr;
         std::thread([&] {
             (void)r.try_access();
-            record = detail::this_reader.record;
+            record = detail::my_record;
         }).join();
         return record;
     };
@@ -481,7 +481,7 @@ TEST_F(GuardsTest, RecordOfAnEndedThreadIsUsedAgainOnceItsLastGuardHasEnded) // 
     std::thread([&] {
         for (object::guard& guard : guards)
             guard = r.try_access();
-        orphaned = detail::this_reader.record;
+        orphaned = detail::my_record;
     }).join();
     EXPECT_NE(orphaned, record_of_next_thread());
     guards[0] = {};
@@ -508,9 +508,9 @@ TEST_F(GuardsTest, GuardsBeyondTheRecordDoWithoutTheListsWhileTheseAreBeingChang
         return number;
     };
     const int usual = number_of_a_loose_slot();
-    detail::this_reader.record->busy = true;
+    detail::my_record->busy = true;
     const int emergency = number_of_a_loose_slot();
-    detail::this_reader.record->busy = false;
+    detail::my_record->busy = false;
     EXPECT_LT(emergency, usual) << "emergencies come first";
     EXPECT_EQ(usual, number_of_a_loose_slot());
     EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
@@ -559,7 +559,7 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     for (int i = 0; i != 100; ++i) {
         std::thread([&] {
             auto guard = r.try_access();
-            seen.push_back(detail::this_reader.record);
+            seen.push_back(detail::my_record);
         }).join();
     }
     std::sort(seen.begin(), seen.end());
