@@ -23,6 +23,7 @@ sys.path.insert(0, str(HERE))
 from report import measure  # noqa: E402
 
 FUNCTIONS = {"look_revocable": "revocable::try_access, read, leave",
+             "look_devres_ptr": "devres_ptr::try_access, read, leave",
              "look_drm_dev_enter": "drm_dev_enter, read, drm_dev_exit"}
 FORBIDDEN = re.compile(r"^(call|lock|xchg|mfence|lfence|sfence|syscall)\b")
 LINE = re.compile(r"^\s*([0-9a-f]+):\s+(.*?)\s*(?:#.*)?$")

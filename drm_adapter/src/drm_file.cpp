@@ -122,7 +122,7 @@ drm_dev_guard drm_core::enter(drm_file* file, source_place where) noexcept
         // Shut, because a register failed, which is nothing to a file from before. Whoever is inside cannot
         // wait for the section to open again, and need not: the register waits for it anyway.
         if (inside_at(reader_set(drm->gate_)).file)
-            return {drm, detail::enter(drm->gate_.id(), 0, where)};
+            return {drm, detail::enter(drm->gate_, where)};
         sleep(drm, seen);
     }
 }

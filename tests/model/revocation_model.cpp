@@ -22,8 +22,8 @@ struct world {
     using identity = devres::detail::identity;
 
     static constexpr identity domain_id = 1;
-    static constexpr identity object_id = 2;
-    static constexpr identity other_id = 3; // another object of the domain, which nobody revokes
+    static constexpr identity object_id = 4;
+    static constexpr identity other_id = 6; // another object of the domain, which nobody revokes
     static constexpr int alive = 1;
     static constexpr int destroyed = 2;
 
@@ -106,8 +106,7 @@ struct world {
     // As detach() does: from a slot of the record to a loose one, at which revokers look later.
     void move(typename algorithm::slot& from, typename algorithm::slot& to)
     {
-        algorithm::publish(to, from.domain.load(std::memory_order::relaxed),
-                           from.object.load(std::memory_order::relaxed));
+        algorithm::copy(from, to);
         leave(from);
     }
 };
@@ -234,6 +233,47 @@ struct reused_slot : rl::test_suite<reused_slot<Form, Fault>, 3> {
     }
 };
 
+// V3: what a slot has said before means nothing: a reader of one object that then enters something that
+// stands alone, and stays inside until the revoke of that object has returned.
+template <form Form, fault Fault, bool SaysAnObject = false>
+struct leftover_object : rl::test_suite<leftover_object<Form, Fault, SaysAnObject>, 2> {
+    using types = world<Form, Fault, 2, 1, 1>;
+    static constexpr typename types::identity alone_id = SaysAnObject ? 9 : 8;
+    types w;
+    typename types::algorithm::gate alone;
+    typename sync<Form, Fault, 2>::template atomic<std::uint32_t> revoked;
+
+    void before()
+    {
+        w.prepare();
+        alone.state.store(Form == form::fence ? types::algorithm::fenced : 0, std::memory_order::relaxed);
+        revoked.store(0, std::memory_order::relaxed);
+    }
+    void thread(unsigned i)
+    {
+        typename sync<Form, Fault, 2>::no_report report;
+        if (i == 0) {
+            auto& slot = w.slots[0][0];
+            if (w.enter(slot)) {
+                w.use();
+                w.leave(slot);
+            }
+            types::algorithm::publish(slot, alone_id);
+            RL_ASSERT(types::algorithm::open(alone));
+            while (revoked.load(std::memory_order::acquire) == 0)
+                sync<Form, Fault, 2>::sleep(revoked, 0, report);
+            w.leave(slot);
+            return;
+        }
+        if (w.close(w.object)) {
+            w.wait_for(w.object_id);
+            w.payload($) = w.destroyed;
+        }
+        revoked.store(1, std::memory_order::release);
+        sync<Form, Fault, 2>::wake_all(revoked);
+    }
+};
+
 // V3: a reader of one object stays inside until the revoke of another one has returned, which must not wait
 // for it.
 template <form Form, fault Fault, bool WaitsForAll = false>
@@ -314,6 +354,8 @@ void check_fence_form()
     run<reader_elsewhere<f, fault::none>>("fence: a reader of another object stays inside", expect::holds,
                                           enough);
     run<reader_elsewhere<f, fault::none, true>>("  and is waited for", expect::fails, enough);
+    run<leftover_object<f, fault::none>>("fence: a slot that named the object before", expect::holds, enough);
+    run<leftover_object<f, fault::none, true>>("  and is taken to name it still", expect::fails, enough);
     run<unbind_and_revoke<f, fault::none, 2>>("fence: two readers, an unbind and a revoke", expect::holds,
                                               enough);
 
@@ -351,6 +393,9 @@ void check_membarrier_form()
     run<reader_elsewhere<f, fault::none>>("membarrier: a reader of another object stays inside",
                                           expect::holds, enough);
     run<reader_elsewhere<f, fault::none, true>>("  and is waited for", expect::fails, enough);
+    run<leftover_object<f, fault::none>>("membarrier: a slot that named the object before", expect::holds,
+                                         enough);
+    run<leftover_object<f, fault::none, true>>("  and is taken to name it still", expect::fails, enough);
     run<unbind_and_revoke<f, fault::none, 2>>("membarrier: two readers, an unbind and a revoke",
                                               expect::holds, enough);
 

@@ -33,7 +33,7 @@ struct sync {
         }
         void store(T value, std::memory_order order, where at = where::current())
         {
-            if ((Fault == fault::relaxed_clear && is_in(at, "clear(")) ||
+            if ((Fault == fault::relaxed_clear && is_in(at, "take_back(")) ||
                 (Fault == fault::relaxed_publish && is_in(at, "publish(")))
                 value_.store(value, rl::mo_relaxed, debug_at(at));
             else

@@ -200,58 +200,16 @@ TEST_F(GuardsTest, GuardsEndedOutOfOrderDoNotUseTheRecordUp) // V2, V7
     detail::leave(slot);
 }
 
-// --- The table of a slot, in revocation.h: states that only a moment of another thread or a signal makes ---
-
-constexpr detail::identity ended = ~detail::identity{0};
-
-TEST_F(GuardsTest, ASlotThatAnotherThreadIsAboutToClearIsNotFreeYet) // V2
+TEST_F(GuardsTest, ASlotDoesNotNameTheObjectOfItsFormerGuard) // V3
 {
-    object r(&t);
-    auto first = r.try_access();
-    auto second = r.try_access();
-    detail::reader_slot* const top = detail::this_reader.top;
-    top[-1].object.store(ended); // it has said that it ends, and clears the slot next
-    first = {};                  // looks for ended slots at the top
-    EXPECT_EQ(top, detail::this_reader.top);
-    second = {};
-    EXPECT_EQ(0, slots_in_use());
-}
-
-TEST_F(GuardsTest, ASlotThatIsReservedAndNotYetEnteredIsNotFree) // V2
-{
-    object r(&t);
-    (void)r.try_access();
-    detail::reader_slot* const reserved = detail::this_reader.top++; // and now a signal comes
-    {
-        auto first = r.try_access();
-        auto second = r.try_access();
-        auto third = r.try_access();
-        second = {};
-        third = {};
-        first = {};
-    }
-    EXPECT_EQ(reserved + 1, detail::this_reader.top);
-    detail::this_reader.top = reserved;
-}
-
-TEST_F(GuardsTest, WhoTakesOverARecordFindsAllOfItsSlotsFree) // V2
-{
-    object r(&t);
-    object::guard guards[3];
-    const detail::reader_record* left = nullptr;
-    std::thread([&] {
-        for (object::guard& guard : guards)
-            guard = r.try_access();
-        left = detail::this_reader.record;
-    }).join();
-    for (object::guard& guard : guards)
-        guard = {}; // by another thread, so they are ended, not free
-    std::thread([&] {
-        auto guard = r.try_access();
-        ASSERT_EQ(left, detail::this_reader.record);
-        for (const detail::reader_slot& slot : left->slots)
-            EXPECT_NE(ended, slot.object.load());
-    }).join();
+    detail::domain_gate domain;
+    detail::gate object;
+    detail::gate alone;
+    detail::leave(detail::try_enter(domain, object, {"here.cpp", 1}));
+    detail::reader_slot* slot = detail::try_enter(alone, {"here.cpp", 2}); // the same slot
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(object)));
+    EXPECT_TRUE(detail::has_readers(detail::reader_set(alone)));
+    detail::leave(slot);
 }
 
 TEST_F(GuardsTest, FreeLooseSlotsAreCountedAndTooManyOfThemGoBack) // V2
@@ -263,7 +221,7 @@ TEST_F(GuardsTest, FreeLooseSlotsAreCountedAndTooManyOfThemGoBack) // V2
             std::vector<detail::reader_slot*> taken;
             std::uint32_t before = 0;
             const auto check = [&] {
-                const detail::reader_record& mine = *detail::this_reader.record;
+                const detail::reader_record& mine = *detail::my_record;
                 std::uint32_t length = 0;
                 for (const detail::reader_slot* slot = mine.loose; slot; ++length)
                     slot = reinterpret_cast<const detail::reader_slot*>(slot->object.load());
@@ -618,7 +576,7 @@ TEST_F(GuardsTest, RecordOfAnEndedThreadIsUsedAgainOnceItsLastGuardHasEnded) // 
         const void* record = nullptr;
         std::thread([&] {
             (void)r.try_access();
-            record = detail::this_reader.record;
+            record = detail::my_record;
         }).join();
         return record;
     };
@@ -627,7 +585,7 @@ TEST_F(GuardsTest, RecordOfAnEndedThreadIsUsedAgainOnceItsLastGuardHasEnded) // 
     std::thread([&] {
         for (object::guard& guard : guards)
             guard = r.try_access();
-        orphaned = detail::this_reader.record;
+        orphaned = detail::my_record;
     }).join();
     EXPECT_NE(orphaned, record_of_next_thread());
     guards[0] = {};
@@ -654,9 +612,9 @@ TEST_F(GuardsTest, GuardsBeyondTheRecordDoWithoutTheListsWhileTheseAreBeingChang
         return number;
     };
     const int usual = number_of_a_loose_slot();
-    detail::this_reader.record->busy = true;
+    detail::my_record->busy = true;
     const int emergency = number_of_a_loose_slot();
-    detail::this_reader.record->busy = false;
+    detail::my_record->busy = false;
     EXPECT_LT(emergency, usual) << "emergencies come first";
     EXPECT_EQ(usual, number_of_a_loose_slot());
     EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
@@ -705,7 +663,7 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     for (int i = 0; i != 100; ++i) {
         std::thread([&] {
             auto guard = r.try_access();
-            seen.push_back(detail::this_reader.record);
+            seen.push_back(detail::my_record);
         }).join();
     }
     std::sort(seen.begin(), seen.end());

@@ -68,7 +68,7 @@ TEST_F(NoMemoryTest, FirstGuardsOfMoreThreadsThanThereAreRecordsForWorkAsUsual) 
         readers.emplace_back([&] {
             auto guard = r.try_access();
             auto nested = other.try_access();
-            without_record += detail::this_reader.record ? 0 : 1;
+            without_record += detail::my_record ? 0 : 1;
             all_inside.arrive_and_wait();
             self_revokes += r.revoke() ? 0 : 1;
             checked.wait();
@@ -118,7 +118,7 @@ TEST_F(NoMemoryTest, GuardsThatOutliveThreadsWithoutARecordMayEndAnywhere) // V2
     for (object::guard& guard : guards) {
         readers.emplace_back([&] {
             guard = r.try_access();
-            without_record += detail::this_reader.record ? 0 : 1;
+            without_record += detail::my_record ? 0 : 1;
             all_inside.arrive_and_wait();
         });
     }

@@ -199,7 +199,7 @@ TEST_F(ForkTest, NewThreadOfTheChildInheritsNothingFromOneThatIsGone)
         bool right = true;
         std::thread([&] {
             same = detail::this_thread() == address;
-            right = detail::this_reader.record == nullptr;
+            right = detail::my_record == nullptr;
             right = static_cast<bool>(other.try_access()) && right;
             right = slots_in_use() == 0 && right;
             right = r.revoke() && right; // neither waits nor takes it for a self-revoke

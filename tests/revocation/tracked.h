@@ -18,7 +18,7 @@ namespace devres::test {
 inline int slots_in_use()
 {
     int n = 0;
-    if (const detail::reader_record* mine = detail::this_reader.record)
+    if (const detail::reader_record* mine = detail::my_record)
         for (const detail::reader_slot& slot : mine->slots)
             n += slot.domain.load() != 0 ? 1 : 0;
     return n;

@@ -72,8 +72,6 @@ reader_record* adopt_record() noexcept
         mine = thread_records.add_locked();
     if (!mine)
         return nullptr;
-    for (reader_slot& slot : mine->slots) // none is entered, but some may be `ended`
-        slot.object.store(0, std::memory_order_relaxed);
     mine->thread.store(me, std::memory_order_relaxed);
     mine->state.store(reader_record::life::owned, std::memory_order_release);
     return mine;
@@ -81,7 +79,7 @@ reader_record* adopt_record() noexcept
 
 void give_record_back(reader_record* record) noexcept
 {
-    this_reader = {};
+    my_record = nullptr;
     if (record->loose_held != 0) { // guards that outlive their thread are nobody's
         const std::uint32_t me = record->thread.load(std::memory_order_relaxed);
         any_loose([me](const reader_slot& slot) {
@@ -114,7 +112,7 @@ void reclaim_if_orphaned(reader_record& record) noexcept
 void keep_only_this_thread_locked(std::uint32_t thread_before) noexcept
 {
     const std::uint32_t me = thread_number();
-    reader_record* const mine = this_reader.record;
+    reader_record* const mine = my_record;
     spare_records = nullptr;
     for (std::uint32_t n = 0; n != thread_records.count(); ++n) {
         reader_record& record = thread_records.at(n);

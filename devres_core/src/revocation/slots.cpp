@@ -10,7 +10,7 @@
 namespace devres::detail {
 
 constinit revoke::announcements reader_announcements{{revoke::leave_fenced}, {0}};
-constinit thread_local reader_stack this_reader;
+constinit thread_local reader_record* my_record = nullptr;
 
 namespace {
 
@@ -19,24 +19,6 @@ namespace {
 {
     if (have_membarrier())
         reader_announcements.revokers.fetch_and(~revoke::leave_fenced, std::memory_order_relaxed);
-}
-
-// What `object` says in a slot below the top whose guard has ended, out of order or on another thread. That
-// the slot is not entered is not enough: a signal handler may find the slot of the enter that it has
-// interrupted, which is reserved.
-constexpr identity ended = ~identity{0};
-
-// Frees the ended slots at the top.
-inline void lower_top(const reader_record* mine) noexcept
-{
-    while (this_reader.top != mine->slots) {
-        reader_slot& newest = this_reader.top[-1];
-        if (newest.domain.load(std::memory_order_acquire) != 0 ||
-            newest.object.load(std::memory_order_acquire) != ended)
-            return;
-        newest.object.store(0, std::memory_order_relaxed);
-        this_reader.top = &newest; // not a decrement: a signal handler may just have done the same
-    }
 }
 
 bool begin_reading() noexcept
@@ -48,14 +30,8 @@ bool begin_reading() noexcept
         give_record_back(mine);
         return false;
     }
-    this_reader = {mine->slots, mine->slots + reader_record::capacity, mine};
+    my_record = mine;
     return true;
-}
-
-bool is_of_record(const reader_slot& slot, const reader_record* record) noexcept
-{
-    return reinterpret_cast<std::uintptr_t>(&slot) - reinterpret_cast<std::uintptr_t>(record) <
-           sizeof(reader_record::slots);
 }
 
 bool is_loose(const reader_chunk& chunk) noexcept
@@ -78,13 +54,13 @@ source_place place_in(const reader_slot& slot) noexcept
 // The number that this thread's loose slots have.
 std::uint32_t my_number() noexcept
 {
-    return this_reader.record ? this_reader.record->thread.load(std::memory_order_relaxed) : thread_number();
+    return my_record ? my_record->thread.load(std::memory_order_relaxed) : thread_number();
 }
 
 void forget_loose() noexcept
 {
-    if (this_reader.record && this_reader.record->loose_held != 0)
-        --this_reader.record->loose_held;
+    if (my_record && my_record->loose_held != 0)
+        --my_record->loose_held;
 }
 
 void leave_loose(reader_slot& slot) noexcept
@@ -102,7 +78,7 @@ void leave_loose(reader_slot& slot) noexcept
     if (&reader_chunk::of(slot) == &emergency_slots)
         give_emergency(slot);
     else
-        give_loose(slot, this_reader.record);
+        give_loose(slot, my_record);
     if (foreign)
         warn_of_foreign_end(taken);
 }
@@ -116,78 +92,96 @@ void leave_foreign(reader_slot& slot) noexcept
     // As long as the slot is entered, nobody takes the record over.
     const bool foreign = record.state.load(std::memory_order_acquire) == reader_record::life::owned;
     const source_place taken = place_in(slot);
-    slot.object.store(ended, std::memory_order_release);
     revoke::clear(slot, reader_announcements);
     reclaim_if_orphaned(record);
     if (foreign)
         warn_of_foreign_end(taken);
 }
 
-// Neither the simple end of a detached guard nor a guard of this thread's record.
+// A free slot of this thread, which stays free until it is published.
+reader_slot* take_slot() noexcept
+{
+    if (!my_record && !begin_reading())
+        return take_loose(nullptr, thread_number());
+    reader_record* mine = my_record;
+    for (reader_slot& slot : mine->slots)
+        if (slot.domain.load(std::memory_order_acquire) == 0)
+            return &slot;
+    return take_loose(mine, mine->thread.load(std::memory_order_relaxed));
+}
+
+// Neither the simple end of a detached guard nor that of one nested deeper than the record.
 [[gnu::noinline, gnu::cold]] void leave_otherwise(reader_slot& slot) noexcept
 {
     if (is_loose(reader_chunk::of(slot)))
         leave_loose(slot);
     else
         leave_foreign(slot);
-    if (this_reader.record)
-        lower_top(this_reader.record);
 }
 
 } // namespace
 
-reader_slot* take_slot_slow() noexcept
+reader_slot* enter(const gate& alone, source_place where) noexcept
 {
-    if (!this_reader.record && !begin_reading())
-        return take_loose(nullptr, thread_number());
-    reader_record* mine = this_reader.record;
-    lower_top(mine);
-    if (this_reader.top == this_reader.limit)
-        return take_loose(mine, mine->thread.load(std::memory_order_relaxed));
-    return this_reader.top++;
+    reader_slot* slot = take_slot();
+    revoke::publish(*slot, alone.id());
+    note_place(*slot, where);
+    return slot;
+}
+
+reader_slot* try_enter_slow(reader_slot* published, const gate& alone, source_place where) noexcept
+{
+    reader_slot* slot = published ? published : enter(alone, where);
+    if (alone.admits())
+        return slot;
+    leave(slot);
+    return nullptr;
+}
+
+reader_slot* try_enter_slow(reader_slot* published, const domain_gate& domain, const gate& object,
+                            source_place where) noexcept
+{
+    reader_slot* slot = published ? published : take_slot();
+    if (!published || !revoke::is_object(*slot, object.id())) {
+        revoke::reserve(*slot, reader_announcements); // from signal handlers
+        revoke::publish(*slot, domain.id(), object.id());
+        note_place(*slot, where);
+    }
+    if (domain.admits() && object.admits())
+        return slot;
+    leave(slot);
+    return nullptr;
 }
 
 void leave_slow(reader_slot* slot) noexcept
 {
-    reader_record* mine = this_reader.record;
-    if (!mine) [[unlikely]]
+    reader_record* mine = my_record;
+    if (!mine || !reader_chunk::of(*slot).loose) [[unlikely]]
         return leave_otherwise(*slot);
-    if (is_of_record(*slot, mine)) { // not the newest
-        slot->object.store(ended, std::memory_order_release);
-        revoke::clear(*slot, reader_announcements);
-        return lower_top(mine);
-    }
     const std::uint32_t thread = place_of(*slot).thread.load(std::memory_order_relaxed);
     const bool detached = thread == 0;
-    if (!reader_chunk::of(*slot).loose ||
-        (!detached && thread != mine->thread.load(std::memory_order_relaxed))) [[unlikely]]
+    if (!detached && thread != mine->thread.load(std::memory_order_relaxed)) [[unlikely]]
         return leave_otherwise(*slot);
     revoke::clear(*slot, reader_announcements);
     give_loose(*slot, mine);
-    if (!detached) { // nested deeper than the record: above guards that may have ended
+    if (!detached)
         forget_loose();
-        lower_top(mine);
-    }
 }
 
 reader_slot* detach(reader_slot* slot) noexcept
 {
-    reader_record* mine = this_reader.record;
     reader_place& place = place_of(*slot);
-    if (!(mine && is_of_record(*slot, mine)) && is_loose(reader_chunk::of(*slot))) {
+    if (is_loose(reader_chunk::of(*slot))) {
         // It stays: a guard moves from a record to a loose slot only.
         if (place.thread.exchange(0, std::memory_order_relaxed) != 0)
             forget_loose();
         return slot;
     }
-    reader_slot* to = take_loose(mine, 0);
-    reader_place& its_place = place_of(*to);
-    its_place.file.store(place.file.load(std::memory_order_relaxed), std::memory_order_relaxed);
-    its_place.line.store(place.line.load(std::memory_order_relaxed), std::memory_order_relaxed);
+    reader_slot* to = take_loose(my_record, 0);
+    note_place(*to, place_in(*slot));
     // A revoker that sees the old slot cleared sees the new one published: both are release stores, and it
     // looks at loose slots last.
-    revoke::publish(*to, slot->domain.load(std::memory_order_relaxed),
-                    slot->object.load(std::memory_order_relaxed));
+    revoke::copy(*slot, *to);
     leave(slot);
     return to;
 }
@@ -199,16 +193,13 @@ namespace {
 constexpr unsigned first_emergency = sizeof(reader_record::slots);
 constexpr unsigned first_loose = first_emergency + reader_chunk::capacity * reader_record::capacity;
 
+// One that is not in a record, and is this thread's; or null.
 reader_slot* slot_at(int index) noexcept
 {
-    if (index < 0)
+    if (index < static_cast<int>(first_emergency))
         return nullptr;
     auto n = static_cast<unsigned>(index);
-    reader_record* record = this_reader.record;
-    if (n < first_emergency) {
-        const bool is_offset = record && n % sizeof(reader_slot) == 0;
-        return is_offset ? &record->slots[n / sizeof(reader_slot)] : nullptr;
-    }
+    reader_record* record = nullptr;
     if (n < first_loose) {
         n -= first_emergency;
         record = &emergency_slots.records[n / reader_record::capacity];

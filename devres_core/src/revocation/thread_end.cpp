@@ -8,9 +8,8 @@
 // takes after that was destroyed goes into loose slots.
 //
 // Fork: only the forking thread goes on in the child. The others' records are spare there, and their guards
-//       are over. A new
-// thread of the child may have the address of one that is gone, but inherits nothing from it by that: a
-// record is known by `this_reader` alone, which is thread-local and starts empty.
+//       are over. A new thread of the child may have the address of one that is gone, but inherits nothing
+//       from it by that: a record is known by `my_record` alone, which is thread-local and starts empty.
 
 #include "revocation/records.h"
 
@@ -34,8 +33,8 @@ public:
     ~record_keeper()
     {
         over = true;
-        if (this_reader.record)
-            give_record_back(this_reader.record);
+        if (my_record)
+            give_record_back(my_record);
     }
     static constinit thread_local bool over;
 };

@@ -16,7 +16,8 @@ namespace devres::detail {
 
 namespace {
 
-constinit std::atomic<identity> last_identity{0};
+constexpr identity identity_step = 2 * revoke::of_domain;
+constinit std::atomic<identity> last_identity{revoke::reserved};
 constinit std::atomic<std::size_t> reader_waits{0};
 
 bool is_inside(const reader_slot& slot, const reader_set& readers) noexcept
@@ -47,9 +48,9 @@ private:
 
 } // namespace
 
-gate::gate() noexcept
+gate::gate(identity kind) noexcept
     : state_{{have_membarrier() ? 0u : revoke::fenced}},
-      id_(last_identity.fetch_add(1, std::memory_order_relaxed) + 1)
+      id_(last_identity.fetch_add(identity_step, std::memory_order_relaxed) + identity_step + kind)
 {
 }
 
@@ -185,7 +186,7 @@ source_place inside_at(const reader_set& readers) noexcept
             found.file = "?";
         return true;
     };
-    const reader_record* mine = this_reader.record;
+    const reader_record* mine = my_record;
     if (mine && any_slot_of(*mine, look))
         return found;
     // A thread without a record has its guards in loose slots, those for emergencies first.

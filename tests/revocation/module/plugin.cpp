@@ -17,5 +17,5 @@ devres::revocable<int>& object()
 extern "C" const void* plugin_read()
 {
     const auto guard = object().try_access();
-    return guard && *guard == 7 ? devres::detail::this_reader.record : nullptr;
+    return guard && *guard == 7 ? devres::detail::my_record : nullptr;
 }

@@ -94,7 +94,7 @@ public:
     binding(const binding&) = delete;
     binding& operator=(const binding&) = delete;
 
-    const gate& domain() const noexcept { return domain_; }
+    const domain_gate& domain() const noexcept { return domain_; }
 
     void get() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void put() noexcept;
@@ -136,7 +136,7 @@ private:
     static bool names(const void* self, identity domain, identity object) noexcept;
     ~binding() = default;
 
-    gate domain_;
+    domain_gate domain_;
     std::atomic<int> references_{1};
     // Both are only ever set, under lock_ and while the domain is open. So who closes the domain under lock_
     // sees what was set before, and a relaxed look without the lock that finds one set needs no more.

@@ -2,9 +2,9 @@
 //
 // Revocation as the library runs it: the slots of a thread, gates, and waiting for readers.
 //
-// The algorithm is in revocation_algorithm.h. Each thread has a record with eight slots, which it uses as a
-// stack; guards nested deeper, and detached ones, use loose slots that belong to no record. Records and slots
-// are never freed.
+// The algorithm is in revocation_algorithm.h. Each thread has a record with eight slots, of which a guard
+// takes the first that is free; guards nested deeper, and detached ones, use loose slots that belong to no
+// record. Records and slots are never freed.
 //
 // Thread safety: stated at each function. Cost: enter + leave some twenty instructions, none of them locked,
 // no call, and no line that another thread writes; what is not on that path costs some nanoseconds more, and
@@ -12,26 +12,23 @@
 //
 // A slot of a record
 //
-//   state     | domain, object    | where      | becomes  | by whom, how
-//   free      | 0, not `ended`    | at or      | reserved | its thread: `top` moves above it, before any
-//             |                   |            |          | store to the slot, so
-//             |                   | above top  |          | that a signal handler takes the next one
-//   reserved  | 0, not `ended`    | below top  | entered  | its thread: revoke::publish (object, then domain;
-//             |                   |            |          | release)
-//   entered   | not 0             | below top  | free     | its thread, if it is the newest: revoke::clear
-//             |                   |            |          | (release), then `top` moves below it
-//             |                   |            | ended    | anybody: object = `ended` (release), then
-//             |                   |            |          | revoke::clear. In this order, because a cleared
-//             |                   |            |          | slot may be somebody else's
-//   ended     | 0, `ended`        | below top  | free     | its thread (lower_top), or who takes the record
-//             |                   |            |          | over
+//   state     | domain            | becomes  | by whom, how
+//   free      | 0                 | entered  | its thread: revoke::publish (object if there is one, then
+//             |                   |          | domain; release). A signal handler that comes between the look
+//             |                   |          | and the stores takes the same slot, and has left it when the
+//             |                   |          | thread goes on: only `object` may be the handler's then, so
+//             |                   |          | the thread looks at it again
+//             |                   | reserved | its thread: revoke::reserve; what try_enter_slow() does first
+//   reserved  | revoke::reserved  | entered  | its thread: revoke::publish
+//   entered   | another           | reserved | its thread, if `object` was the handler's
+//             |                   | free     | anybody: revoke::clear (release)
 //
 // A loose slot
 //
-//   state     | domain, object    | becomes    | by whom, how
-//   free      | 0, any            | taken      | who pops it from the list of its thread or of the process,
+//   state     | domain            | becomes    | by whom, how
+//   free      | 0                 | taken      | who pops it from the list of its thread or of the process,
 //             |                   |            | or wins its bit
-//   taken     | 0, any            | entered    | the same thread: revoke::publish. `thread` says whose it is;
+//   taken     | 0                 | entered    | the same thread: revoke::publish. `thread` says whose it is;
 //             |                   |            | 0: nobody's
 //   entered   | not 0             | entered    | its thread: `thread` becomes 0 by detach(), or when the
 //             |                   |            | thread ends
@@ -132,53 +129,38 @@ inline const reader_place& place_of(const reader_slot& slot) noexcept
     return place_of(const_cast<reader_slot&>(slot)); // SAFETY: made const again
 }
 
-// A thread's way to its slots. Those below `top` are in use, or were and are taken back when room is needed.
-// Invariant: `top` moves before a slot is written and after it is cleared, so that a signal handler which
-//            enters and
-// leaves in between uses another one.
-struct reader_stack {
-    reader_slot* top = nullptr;
-    reader_slot* limit = nullptr; // equal to top before the thread's first guard
-    reader_record* record = nullptr;
-};
+// The calling thread's record; null before its first guard. Initial-exec and constinit: no call to get there.
+// A library opened at run time needs these 8 bytes of the static TLS surplus.
+extern constinit thread_local reader_record* my_record __attribute__((tls_model("initial-exec")));
 
-// Initial-exec and constinit: no call to get there. A library opened at run time needs these 24 bytes of the
-// static TLS surplus.
-extern constinit thread_local reader_stack this_reader __attribute__((tls_model("initial-exec")));
-
-reader_slot* take_slot_slow() noexcept;
-void leave_slow(reader_slot* slot) noexcept;
-
-// Takes a free slot of this thread and publishes what it is inside of. Never fails.
-// Signals: a handler may enter and leave if its thread has entered something once before, and it does not
-//          nest deeper than the record.
-[[gnu::always_inline]] inline reader_slot* enter(identity domain, identity object,
-                                                 source_place where) noexcept
+// The first slot of this thread, if it is free; else null. It stays free until it is published.
+[[gnu::always_inline]] inline reader_slot* first_slot() noexcept
 {
-    reader_slot* slot = this_reader.top;
-    if (slot != this_reader.limit) [[likely]] {
-        this_reader.top = slot + 1;
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-    } else {
-        slot = take_slot_slow();
-    }
-    reader_place& place = place_of(*slot);
+    // Acquire: the slot's former guard, which another thread may have ended, comes before the next one.
+    reader_record* mine = my_record;
+    if (mine && mine->slots[0].domain.load(std::memory_order_acquire) == 0) [[likely]]
+        return &mine->slots[0];
+    return nullptr;
+}
+
+inline void note_place(reader_slot& slot, source_place where) noexcept
+{
+    reader_place& place = place_of(slot);
     place.file.store(where.file, std::memory_order_relaxed);
     place.line.store(where.line, std::memory_order_relaxed);
-    revoke::publish(*slot, domain, object);
-    return slot;
 }
+
+void leave_slow(reader_slot* slot) noexcept;
 
 // Gives the slot back. Nothing but the slot and process-wide words is touched.
 [[gnu::always_inline]] inline void leave(reader_slot* slot) noexcept
 {
-    if (slot + 1 == this_reader.top) [[likely]] {
+    const std::uintptr_t offset =
+        reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(my_record);
+    if (offset < sizeof(reader_record::slots)) [[likely]]
         revoke::clear(*slot, reader_announcements);
-        std::atomic_signal_fence(std::memory_order_seq_cst);
-        this_reader.top = slot;
-    } else {
+    else
         leave_slow(slot);
-    }
 }
 
 // A slot of this thread as a small number, and back: how far it is from the first, in bytes, and larger
@@ -189,28 +171,33 @@ void leave_index_slow(int index, const char* function) noexcept;
 inline int slot_index(const reader_slot* slot) noexcept
 {
     const std::size_t offset =
-        reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(this_reader.record);
+        reinterpret_cast<std::uintptr_t>(slot) - reinterpret_cast<std::uintptr_t>(my_record);
     return offset < sizeof(reader_record::slots) ? static_cast<int>(offset) : slot_index_slow(slot);
 }
 
 // Leaves the slot of that number. Not entered by this thread: WARN, in the name of `function`.
 inline void leave_index(int index, const char* function = "leave") noexcept
 {
-    const std::uintptr_t slot =
-        reinterpret_cast<std::uintptr_t>(this_reader.record) + static_cast<unsigned>(index);
-    // SAFETY: slots are the first member of the record; only compared until it is known to be the newest one.
-    if (slot + sizeof(reader_slot) == reinterpret_cast<std::uintptr_t>(this_reader.top)) [[likely]]
-        leave(reinterpret_cast<reader_slot*>(slot));
-    else
-        leave_index_slow(index, function);
+    constexpr unsigned offsets = sizeof(reader_record::slots) - sizeof(reader_slot); // the bits of an offset
+    static_assert((offsets & (offsets + sizeof(reader_slot))) == 0);
+    const auto offset = static_cast<unsigned>(index);
+    if (my_record && (offset & ~offsets) == 0) [[likely]] {
+        // SAFETY: slots are the first member of the record.
+        auto& slot = *reinterpret_cast<reader_slot*>(reinterpret_cast<char*>(my_record) + offset);
+        if (slot.domain.load(std::memory_order_relaxed) != 0) [[likely]] {
+            revoke::clear(slot, reader_announcements);
+            return;
+        }
+    }
+    leave_index_slow(index, function);
 }
 
 // --- What can be revoked -----------------------------------------------------------------------------------
 
-// Something that ends: an object, a binding, a drm_device. Its identity is its own for ever.
+// Something that ends: an object, a drm_device. Its identity is its own for ever.
 class gate {
 public:
-    gate() noexcept; // open
+    gate() noexcept : gate(0) {} // open
     gate(const gate&) = delete;
     gate& operator=(const gate&) = delete;
 
@@ -224,36 +211,67 @@ public:
     {
         return (state_.state.load(std::memory_order_acquire) & revoke::closed) != 0;
     }
+    // Who has published that it is inside asks the first; if that says no, the second, which fences.
+    bool admits_at_once() const noexcept { return revoke::open_at_once(state_); }
     bool admits() const noexcept { return revoke::open(state_); }
     bool close() noexcept { return revoke::close(state_); }
     // For now, while a registration is taken back. Opening does not undo a close().
     void shut() noexcept { state_.state.fetch_or(revoke::shut, std::memory_order_seq_cst); }
     void open_again() noexcept { state_.state.fetch_and(~revoke::shut, std::memory_order_seq_cst); }
 
+protected:
+    explicit gate(identity kind) noexcept; // 0 or revoke::of_domain
+
 private:
     revoke::gate state_;
     identity id_;
 };
 
+// Something that ends with all of its objects: a binding. It is not entered but by way of one of them.
+class domain_gate : public gate {
+public:
+    domain_gate() noexcept : gate(revoke::of_domain) {}
+};
+
+// What try_enter() does if the first slot is not free, if a gate needs a look with a fence, or if a signal
+// handler has had the slot; `published`: the slot in which it has published already, or null.
+reader_slot* try_enter_slow(reader_slot* published, const gate& alone, source_place where) noexcept;
+reader_slot* try_enter_slow(reader_slot* published, const domain_gate& domain, const gate& object,
+                            source_place where) noexcept;
+
 // Enters something that stands alone, or an object of a domain.
 // Returns: a slot to leave() later; null if it, or one of the two, is closed.
+// Signals: a handler may enter and leave if its thread has entered something once before, if it does not nest
+//          deeper than the record, and if it leaves what it has entered.
+void try_enter(const domain_gate& alone, source_place where) = delete;
 [[gnu::always_inline]] inline reader_slot* try_enter(const gate& alone, source_place where) noexcept
 {
-    reader_slot* slot = enter(alone.id(), 0, where);
-    if (alone.admits()) [[likely]]
-        return slot;
-    leave(slot);
-    return nullptr;
+    reader_slot* slot = first_slot();
+    if (slot) [[likely]] {
+        revoke::publish(*slot, alone.id());
+        note_place(*slot, where);
+        if (alone.admits_at_once()) [[likely]]
+            return slot;
+    }
+    return try_enter_slow(slot, alone, where);
 }
-[[gnu::always_inline]] inline reader_slot* try_enter(const gate& domain, const gate& object,
+[[gnu::always_inline]] inline reader_slot* try_enter(const domain_gate& domain, const gate& object,
                                                      source_place where) noexcept
 {
-    reader_slot* slot = enter(domain.id(), object.id(), where);
-    if (domain.admits() && object.admits()) [[likely]]
-        return slot;
-    leave(slot);
-    return nullptr;
+    reader_slot* slot = first_slot();
+    if (slot) [[likely]] {
+        revoke::publish(*slot, domain.id(), object.id());
+        note_place(*slot, where);
+        if (revoke::is_object(*slot, object.id())) [[likely]]
+            if (domain.admits_at_once()) [[likely]]
+                if (object.admits_at_once()) [[likely]]
+                    return slot;
+    }
+    return try_enter_slow(slot, domain, object, where);
 }
+
+// Enters something that may be closed, for who knows by other means that it is still there. Never fails.
+reader_slot* enter(const gate& alone, source_place where) noexcept;
 
 // Makes the guard in `slot` nobody's, so that any thread may leave it.
 // Returns: the slot that it is in now.

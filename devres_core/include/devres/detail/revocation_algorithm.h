@@ -39,8 +39,10 @@ struct revocation {
     };
 
     // What one guard says it is inside of. Written by its reader, read by revokers. `domain` says whether it
-    // means anything: 0 is nobody, and `object` is then a leftover. A guard of one thing alone has that as
-    // its domain.
+    // means anything: 0 is nobody. A guard of one thing alone has that as its domain, and `object` is then a
+    // leftover.
+    static constexpr identity of_domain = 1; // a bit in the identity of what has objects
+    static constexpr identity reserved = 2;  // nobody's: the slot is taken, and says nothing
     struct slot {
         atomic<identity> domain;
         atomic<identity> object;
@@ -54,32 +56,50 @@ struct revocation {
     static constexpr std::uint32_t leave_fenced = 1u << 31;
 
     // Reader, after its slot was published: true if it may go on. Must be followed by leave() if not.
-    static bool open(const gate& g)
-    {
-        if (g.state.load(std::memory_order_acquire) == 0) [[likely]]
-            return true;
-        return open_fenced(g);
-    }
-
-    [[gnu::noinline, gnu::cold]] static bool open_fenced(const gate& g)
+    static bool open(const gate& g) { return open_at_once(g) || open_fenced(g); }
+    // The same, but false may also mean that a fence is needed.
+    static bool open_at_once(const gate& g) { return g.state.load(std::memory_order_acquire) == 0; }
+    static bool open_fenced(const gate& g)
     {
         Sync::full_fence();
         return (g.state.load(std::memory_order_acquire) & (closed | shut)) == 0;
     }
 
+    // Reader: says what it is inside of.
+    // Release: who sees either store knows that the slot's former guard has ended; who sees the domain sees
+    //          the object.
+    static void publish(slot& s, identity alone)
+    {
+        s.domain.store(alone, std::memory_order_release);
+        Sync::compiler_barrier();
+    }
     static void publish(slot& s, identity domain, identity object)
     {
-        // Release: who sees either store knows that the slot's former guard has ended; who sees the domain
-        //          sees the object.
         s.object.store(object, std::memory_order_release);
-        s.domain.store(domain, std::memory_order_release);
-        Sync::compiler_barrier();
+        publish(s, domain);
+    }
+
+    // Reader, after that: false if a signal handler has had the slot between the look whether it is free and
+    // the stores.
+    static bool is_object(const slot& s, identity object)
+    {
+        return s.object.load(std::memory_order_relaxed) == object;
+    }
+    // Reader: the guard in `from` is in `to` as well.
+    static void copy(const slot& from, slot& to)
+    {
+        to.object.store(from.object.load(std::memory_order_relaxed), std::memory_order_release);
+        publish(to, from.domain.load(std::memory_order_relaxed));
     }
 
     // Reader, on the way out. After the stores it touches nothing but `a`.
-    static void clear(slot& s, announcements& a)
+    static void clear(slot& s, announcements& a) { take_back(s, 0, a); }
+    // Reader: keeps the slot, which may have said something wrong.
+    static void reserve(slot& s, announcements& a) { take_back(s, reserved, a); }
+
+    static void take_back(slot& s, identity now, announcements& a)
     {
-        s.domain.store(0, std::memory_order_release);
+        s.domain.store(now, std::memory_order_release);
         Sync::compiler_barrier();
         if (a.revokers.load(std::memory_order_relaxed) != 0) [[unlikely]]
             wake(a);
@@ -95,11 +115,11 @@ struct revocation {
         Sync::wake_all(a.sequence);
     }
 
-    // Revoker: what a slot names. False if nobody is inside.
+    // Revoker: what a slot names; `object` is 0 for a guard of one thing alone. False if nobody is inside.
     static bool read(const slot& s, identity& domain, identity& object)
     {
         domain = s.domain.load(std::memory_order_acquire);
-        object = s.object.load(std::memory_order_acquire);
+        object = domain & of_domain ? s.object.load(std::memory_order_acquire) : 0;
         return domain != 0;
     }
 
