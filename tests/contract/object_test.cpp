@@ -291,6 +291,27 @@ TYPED_TEST(ObjectContract, AReleaseRacingTheConstructionIsReported)
     EXPECT_THAT(this->end(), ::testing::UnorderedElementsAre("newest", "older", "+", "-"));
 }
 
+// A8, G5: the same by the release of a group that it is in.
+TYPED_TEST(ObjectContract, AReleaseOfItsGroupRacingTheConstructionIsReported)
+{
+    doorway inside;
+    doorway leave;
+    parked* made = nullptr;
+    step* s = this->make("-");
+    void* group = TypeParam::open_group(this->owner, nullptr);
+    this->add("older");
+    std::thread maker(
+        [&, owner = this->owner] { made = TypeParam::template create<parked>(owner, &inside, &leave, s); });
+    inside.pass();
+    EXPECT_EQ(1, TypeParam::release_group(this->owner, group));
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("being constructed"));
+    leave.open();
+    maker.join();
+    EXPECT_EQ(nullptr, made);
+    EXPECT_EQ(0u, this->listed());
+    EXPECT_THAT(this->log.take(), ElementsAre("older", "+", "-"));
+}
+
 // A8: the same by the owner's end: the object is the constructing thread's, and its memory lives as long as
 // it.
 TYPED_TEST(ObjectContract, AnEndRacingTheConstructionIsReported)
