@@ -353,7 +353,7 @@ TEST_F(DevresPtrTest, CreateAfterTheCloseGivesENODEVAndLeavesOutAlone) // V4
                          +[](const bound_device& bound, int* n) {
                              ++*n;
                              EXPECT_EQ(-ENODEV, handle::create(bound, &kept, track, 9));
-                             EXPECT_TRUE(kept) << "changed only on success";
+                             EXPECT_TRUE(kept.access(bound)) << "changed only on success";
                          },
                          &results));
     };
