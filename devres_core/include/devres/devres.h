@@ -249,7 +249,8 @@ private:
     detail::resource res_{};
     void (*release_)(devres_head*, devres_node*) = nullptr;
     const char* name_ = nullptr;
-    devres_head* head_ = nullptr; // guarded by the lock of the head it names
+    // Written under the lock of the head that it is to name. Atomic, for who asks another head for the node.
+    std::atomic<devres_head*> head_{nullptr};
 };
 
 // Makes `node` ready for devres_node_add. Listed: BUG.
