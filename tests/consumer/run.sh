@@ -27,6 +27,7 @@ configure_build_run() { # <build folder> <compiler> <cmake argument>...
     quietly cmake --build "$1" -j 1
     "$1/consumer"
     "$1/consumer_core"
+    [[ ! -x $1/modules ]] || "$1/modules" "$1/libmodule.so"
 }
 
 pkgconfig_build_run() { # <binary> <compiler> <package> <source>

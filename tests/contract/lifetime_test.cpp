@@ -52,7 +52,7 @@ TYPED_TEST(LifetimeContract, APassesCallbackMayDropTheLastReference)
     EXPECT_THAT(this->log.take(), ElementsAre("2", "drop", "1", "dropped"));
 }
 
-// C14: what the callback attached before it dropped the owner is released as well.
+// C14: what the callback attached before it dropped the owner is released as well, as the newest (C1).
 TYPED_TEST(LifetimeContract, WhatWasAddedBeforeTheDropIsReleased)
 {
     this->add("1");
@@ -61,7 +61,7 @@ TYPED_TEST(LifetimeContract, WhatWasAddedBeforeTheDropIsReleased)
                   this->drop(this);
               }));
     (void)devres_release_all(this->head());
-    EXPECT_THAT(this->log.take(), ElementsAre("drop", "1", "late", "dropped"));
+    EXPECT_THAT(this->log.take(), ElementsAre("drop", "late", "1", "dropped"));
 }
 
 // C14

@@ -132,6 +132,7 @@ struct work {
     head_model* head;
     std::deque<entry> pending;
     bool drains = false;
+    bool whole = false; // `pending` is all that was on the list
     int passes = 0;
     bool count_unknown = false; // a drain inside has done a part of it, or a container could not go
 };
@@ -274,11 +275,32 @@ public:
                 }
                 w.pending.pop_front();
             }
-            if (!w.drains || w.head->list.empty())
+            if (!w.drains || !refill(w))
                 return;
-            w.pending = w.head->take_all();
-            ++w.passes;
         }
+    }
+
+    // What a drain does next: what is on the list, or what another pass of this thread has pending, the inner
+    // ones first. The list is newer than what a pass over everything has taken from it; a pass over a part of
+    // it is finished first.
+    bool refill(work& w)
+    {
+        const auto pending = std::find_if(works.rbegin(), works.rend(), [&w](const work* other) {
+            return other != &w && other->head == w.head && !other->pending.empty();
+        });
+        work* outer = pending == works.rend() ? nullptr : *pending;
+        if (!w.head->list.empty() && (!outer || outer->whole)) {
+            w.pending = w.head->take_all();
+            w.whole = true;
+            ++w.passes;
+            return true;
+        }
+        if (!outer)
+            return false;
+        w.pending.swap(outer->pending);
+        w.whole = outer->whole;
+        outer->count_unknown = true;
+        return true;
     }
 
     // A resource of `head` is being released, or its T destroyed.
@@ -302,20 +324,11 @@ public:
 
     // Calls `call`, which must release `pending` of the head. Returns: what it returned.
     template <class Call>
-    int releasing(head_model* head, std::deque<entry> pending, bool drains, Call call)
+    int releasing(head_model* head, std::deque<entry> pending, bool drains, Call call, bool whole = false)
     {
-        work w{head, std::move(pending), drains};
-        // What this thread's passes over the same head still have to do comes first, the inner ones first.
-        if (drains) {
-            for (auto outer = works.rbegin(); outer != works.rend(); ++outer)
-                if ((*outer)->head == head) {
-                    w.pending.insert(w.pending.end(), (*outer)->pending.begin(), (*outer)->pending.end());
-                    (*outer)->pending.clear();
-                    (*outer)->count_unknown = true;
-                }
-        }
-        if (drains && w.pending.empty())
-            w.pending = head->take_all();
+        work w{head, std::move(pending), drains, whole};
+        if (drains)
+            refill(w);
         works.push_back(&w);
         const int result = call();
         advance(w);
@@ -774,8 +787,8 @@ public:
                 say("devres_release_all(%s);", name);
                 std::deque<entry> all = head->take_all();
                 const auto count = std::ssize(all);
-                const int got =
-                    releasing(head, all, false, [&] { return devres_release_all(&owner->devres); });
+                const int got = releasing(
+                    head, all, false, [&] { return devres_release_all(&owner->devres); }, true);
                 if (count_is_known)
                     expect(count, got, "devres_release_all");
             } else {

@@ -17,7 +17,6 @@
 #pragma once
 
 #include <atomic>
-#include <memory_resource>
 #include <type_traits>
 
 #include <devres/detail/references.h>

@@ -78,10 +78,10 @@ struct devres_owner_ops {
 //
 // Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (a
 // std::pmr::memory_resource, or null for malloc) when first needed, reused by this head, and given back when
-// the head has been drained.
+// the head has been drained. Who passes one includes <memory_resource>.
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
-// of a callable on it, and the release callback in which the owner ends, if it does: so it is no member of
-// such an owner.
+// of a callable on it, and, if the owner ends in a release callback, the call that runs this callback: so it
+// is no member of such an owner.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, detail::upstream* upstream = nullptr) noexcept
@@ -249,7 +249,8 @@ private:
     detail::resource res_{};
     void (*release_)(devres_head*, devres_node*) = nullptr;
     const char* name_ = nullptr;
-    devres_head* head_ = nullptr; // guarded by the lock of the head it names
+    // Written under the lock of the head that it is to name. Atomic, for who asks another head for the node.
+    std::atomic<devres_head*> head_{nullptr};
 };
 
 // Makes `node` ready for devres_node_add. Listed: BUG.

@@ -39,7 +39,7 @@ private:
     bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
-    void forget_slots() noexcept;
+    int depth_locked(devres_head* head) const noexcept DEVRES_REQUIRES(list_of(head));
     void finish_outer() noexcept;
     void release() noexcept;
     void cut_off() noexcept;
@@ -50,20 +50,14 @@ private:
     const char* const function_;
     bool joined_ = false;
     bool warned_ = false;
-    int rounds_ = 0;           // that were needed because this thread's callbacks had attached something
+    bool cut_off_ = false;
+    // How many rounds were needed because this thread's callbacks had attached something, and how many other
+    // passes of this thread these callbacks are in.
+    int rounds_ = 0;
     int released_outside_ = 0; // by passes further down on the stack
     pass* outer_ = nullptr;
-    block* memory_ = nullptr; // taken from the head, to be freed
     wait_clock clock_;
 };
-
-// What this end has freed lies in memory that goes as a whole.
-void owner_end::forget_slots() noexcept
-{
-    mine_.slots_given_back_ += mine_.freed_.slot_count;
-    mine_.freed_.slots = nullptr;
-    mine_.freed_.slot_count = 0;
-}
 
 // The innermost other pass of this thread that has something pending: the owner ends in its callback.
 pass* owner_end::pending_outer_locked(devres_head* head) noexcept
@@ -91,28 +85,43 @@ bool owner_end::keep_for_outer_locked(devres_head* head, block* memory) noexcept
     return true;
 }
 
+// How many other passes of this thread are under way on the head.
+int owner_end::depth_locked(devres_head* head) const noexcept
+{
+    int depth = 0;
+    for (const pass* p = passes_of(head); p; p = p->next_)
+        if (p != &mine_ && p->thread_ == mine_.thread_)
+            ++depth;
+    return depth;
+}
+
 owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
 {
     if (!joined_) {
         mine_.join_locked(head);
         joined_ = true;
+        // An end inside callbacks of others is a further round of theirs.
+        if (!mine_.is_alone_locked(head)) {
+            rounds_ = depth_locked(head);
+            mine_.attached_ = rounds_ != 0;
+        }
     }
     if (mine_.memory_gone_) {
-        // A drain inside one of this end's callbacks has let go of the head's memory. What this end has
-        // released by then lies in it, and nothing else is left there.
-        mine_.memory_gone_ = false;
-        forget_slots();
-        memory_ = mine_.kept_;
-        mine_.kept_ = nullptr;
+        // A drain inside one of this end's callbacks has let go of the head's memory.
+        *unused = mine_.give_back_locked(head);
         return step::look_again;
     }
     const bool alone = mine_.is_alone_locked(head); // as it mostly is
     outer_ = alone ? nullptr : pending_outer_locked(head);
-    if (outer_)
-        return step::finish_outer;
-    if (!list_of(head).empty_locked()) {
-        if (!mine_.freed_.empty())
+    // What is on the list is newer than what a pass over everything has pending; one over a part of it is
+    // finished first.
+    if (!list_of(head).empty_locked() && (!outer_ || outer_->has_taken_all())) {
+        // What this end takes next has another epoch, and so what it has freed would not be safe (C16).
+        if (!mine_.freed_.empty()) {
             *unused = mine_.give_back_locked(head);
+            if (!mine_.freed_.empty())
+                return step::look_again;
+        }
         if (mine_.attached_)
             ++rounds_;
         const bool endless = mine_.attached_ && rounds_ >= devres_max_passes;
@@ -120,6 +129,8 @@ owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused)
         mine_.take_all_locked(head);
         return endless ? step::cut_off : step::release;
     }
+    if (outer_)
+        return step::finish_outer;
     if (!alone && pass::is_busy_locked(head, mine_.thread_)) {
         // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
         *unused = mine_.give_back_locked(head);
@@ -158,15 +169,12 @@ owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) 
 {
     if (block* memory = memory_of(head)) {
         memory_of(head) = nullptr;
-        forget_slots();
         if (!keep_for_outer_locked(head, memory))
-            memory_ = memory;
+            mine_.kept_ = memory;
     }
-    // There is no memory any more, and so no index that would have to be told of these.
-    unused->blocks = mine_.freed_.blocks;
-    mine_.freed_.blocks = nullptr;
+    *unused = mine_.forget_freed();
     // Once this pass has left, another thread may end the head, and the upstream after it.
-    if ((memory_ || *unused) && mine_.source_ && then_ == head_afterwards::lives)
+    if (*unused && mine_.source_ && then_ == head_afterwards::lives)
         return step::look_again;
     if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
         return step::look_again;
@@ -184,7 +192,7 @@ void owner_end::finish_outer() noexcept
 
 void owner_end::release() noexcept
 {
-    if (then_ == head_afterwards::ends && !warned_) {
+    if (then_ == head_afterwards::ends && !warned_ && !mine_.is_empty()) {
         warn(function_, mine_.head_, describe(mine_.pending_),
              "still on a head that is being destroyed; released now");
         warned_ = true;
@@ -195,10 +203,12 @@ void owner_end::release() noexcept
 
 void owner_end::cut_off() noexcept
 {
-    warn(function_, mine_.head_, describe(mine_.pending_),
-         "still being added after %d passes; the rest is freed without being released, and the captures of "
-         "callables and the objects in it are not destroyed",
-         devres_max_passes);
+    if (!cut_off_ && !mine_.is_empty())
+        warn(function_, mine_.head_, describe(mine_.pending_),
+             "still being added after %d passes; the rest is freed without being released, and the captures "
+             "of callables and the objects in it are not destroyed",
+             devres_max_passes);
+    cut_off_ = true; // once is enough, and who attaches when he hears of it would never hear the last
     while (resource* res = mine_.pop()) {
         const resource_state state = resource_state::of(res);
         if (state.life() == life_state::constructing && mine_.abandon(res))
@@ -235,11 +245,8 @@ int owner_end::run() noexcept
             const guard held(head, function_);
             next = look_locked(head, &unused);
         }
-        if (unused) [[unlikely]]
+        if (unused)
             free_unused(mine_.source_, unused);
-        if (memory_)
-            free_memory_of_head(mine_.source_, memory_);
-        memory_ = nullptr;
         switch (next) {
         case step::look_again:
             break;

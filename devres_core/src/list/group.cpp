@@ -209,8 +209,7 @@ int devres_release_group(devres_head* head, void* id) noexcept
     if (abandoned != 0)
         warn("release_group", head, "%d released while still being constructed; the constructing calls fail",
              abandoned);
-    inside.run();
-    return inside.finish();
+    return inside.complete();
 }
 
 } // namespace devres

@@ -21,7 +21,7 @@ struct released_memory {
 
 // What has left the head's memory and has to be freed once the lock is released.
 struct unused_memory {
-    block* slot_blocks = nullptr;
+    block* slot_blocks = nullptr; // some, or all that the head had
     resource* blocks = nullptr;
 
     explicit operator bool() const noexcept { return slot_blocks || blocks; }
@@ -53,8 +53,5 @@ void free_unused(upstream* source, const unused_memory& unused) noexcept;
 
 // The list lets go of a resource of storage `shared`, which is freed unless a handle still refers to it.
 void let_go_of_shared(resource* res) noexcept;
-
-// Frees all of a head's memory, which the head has no longer. Null is fine.
-void free_memory_of_head(upstream* source, block* memory) noexcept;
 
 } // namespace devres::detail

@@ -33,8 +33,10 @@ bool is_on_locked(devres_head* head, devres_node* node) noexcept DEVRES_REQUIRES
 void node_access::release(devres_head* head, resource* res)
 {
     devres_node* node = node_of(res);
-    if (node->release_)
-        node->release_(head, node);
+    const auto release_it = node->release_;
+    set_life(res, life_state::idle); // from here on it is its owner's again, and its memory may be gone
+    if (release_it)
+        release_it(head, node);
 }
 
 void node_access::describe(const resource* res, const char** name, const void** code) noexcept
@@ -48,13 +50,13 @@ void node_access::init(devres_node* node, void (*release)(devres_head*, devres_n
                        const char* name) noexcept
 {
     if (is_taken(&node->res_))
-        bug("devres_node_init", node->head_, detail::describe(&node->res_), "still listed");
+        bug("devres_node_init", owner_of(node), detail::describe(&node->res_), "still listed");
     node->res_.ops = &node_ops;
     node->res_.size = 0;
     resource_state::make(life_state::idle, storage_kind::callers).store(&node->res_);
     node->release_ = release;
     node->name_ = name;
-    node->head_ = nullptr;
+    set_owner(node, nullptr);
 }
 
 } // namespace detail
@@ -64,7 +66,8 @@ using namespace detail;
 devres_node::~devres_node()
 {
     if (is_taken(&res_))
-        bug("~devres_node", head_, describe(&res_), "destroyed while still listed");
+        bug("~devres_node", head_.load(std::memory_order_relaxed), describe(&res_),
+            "destroyed while still listed");
 }
 
 void devres_node_init(devres_node* node, void (*release)(devres_head*, devres_node*),
@@ -117,8 +120,7 @@ int devres_node_release(devres_head* head, devres_node* node) noexcept
             return -ENOENT;
         one.claim_locked(head, node_access::resource_of(node));
     }
-    one.run();
-    one.finish();
+    one.complete();
     return 0;
 }
 

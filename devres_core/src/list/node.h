@@ -14,8 +14,14 @@ struct node_access {
     static void describe(const resource* res, const char** name, const void** code) noexcept;
     static void init(devres_node* node, void (*release)(devres_head*, devres_node*),
                      const char* name) noexcept;
-    static devres_head* owner_of(const devres_node* node) noexcept { return node->head_; }
-    static void set_owner(devres_node* node, devres_head* head) noexcept { node->head_ = head; }
+    static devres_head* owner_of(const devres_node* node) noexcept
+    {
+        return node->head_.load(std::memory_order_relaxed);
+    }
+    static void set_owner(devres_node* node, devres_head* head) noexcept
+    {
+        node->head_.store(head, std::memory_order_relaxed);
+    }
     static void release(devres_head* head, resource* res);
 };
 

@@ -54,8 +54,8 @@ bool pass::is_busy_locked(devres_head* head, const void* thread) noexcept
     return false;
 }
 
-// Calls those that wait for nothing any more. They are active from then on, so that the head stays until they
-// have looked at it.
+// Calls those that have nobody to wait for any more. They are active from then on, so that the head stays
+// until they have looked at it.
 void pass::call_waiting_locked(devres_head* head) noexcept
 {
     for (pass* p = passes_of(head); p; p = p->next_)
@@ -64,8 +64,23 @@ void pass::call_waiting_locked(devres_head* head) noexcept
             env_wake(p->activity_);
 }
 
+// Without a look at the slots, which lie in memory that goes as a whole: that of `kept_`, or of another pass.
+unused_memory pass::forget_freed() noexcept
+{
+    slots_given_back_ += freed_.slot_count;
+    const unused_memory unused{kept_, freed_.blocks};
+    kept_ = nullptr;
+    freed_ = {};
+    return unused;
+}
+
 unused_memory pass::give_back_locked(devres_head* head) noexcept
 {
+    if (memory_gone_) {
+        // Nothing else is left in it. The blocks are not those of any index that the head may have by now.
+        memory_gone_ = false;
+        return forget_freed();
+    }
     const std::uint32_t before = freed_.slot_count;
     const unused_memory unused = take_back_locked(head, freed_);
     slots_given_back_ += before - freed_.slot_count;
@@ -154,9 +169,6 @@ void pass::release_rare(resource* res, resource_state state) noexcept
     const resource_ops* ops = res->ops;
     if (ops->kind < resource_kind::group)
         ++besides_slots_;
-    // Once released a node is its owner's again, and its memory may be gone.
-    if (state.storage() == storage_kind::callers)
-        set_life(res, life_state::idle);
     if (ops->release)
         ops->release(head_, res);
     if (state.storage() == storage_kind::slot) // counted by free_slot()
@@ -178,13 +190,17 @@ inline void pass::release(resource* res) noexcept
 }
 
 // For when a log hook is told of each release, or an owner's end inside a callback may have released what was
-// pending.
+// pending. The hook may end the owner as well, so what it is told of is still pending.
 void pass::run_carefully() noexcept
 {
-    while (resource* res = pop()) {
-        if (logging())
+    while (resource* res = pending_) {
+        if (logging() && res != announced_) [[unlikely]] {
+            announced_ = res;
             log_event("REL", head_, describe(res));
-        release(res);
+            continue;
+        }
+        announced_ = nullptr;
+        release(pop());
     }
 }
 
@@ -207,7 +223,7 @@ void pass::run() noexcept
 
 int pass::finish() noexcept
 {
-    while (head_ && !memory_gone_) {
+    while (head_) {
         unused_memory unused;
         bool left = false;
         {
@@ -223,12 +239,7 @@ int pass::finish() noexcept
         if (left)
             return released();
     }
-    free_unused(source_, {nullptr, freed_.blocks});
-    free_memory_of_head(source_, kept_);
-    if (head_) {
-        const guard held(head_, "release");
-        leave_locked(head_);
-    }
+    free_unused(source_, forget_freed());
     return released();
 }
 
@@ -246,8 +257,7 @@ int devres_release_all(devres_head* head) noexcept
         all.join_locked(head);
         all.take_all_locked(head);
     }
-    all.run();
-    return all.finish();
+    return all.complete();
 }
 
 } // namespace devres

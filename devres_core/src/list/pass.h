@@ -8,8 +8,8 @@
 // until nothing is left (end.cpp). README.md of this folder has the tables.
 //
 // Thread safety: a pass belongs to its thread. Other threads that hold the list look at `next_`, `thread_`,
-//                `epoch_` and `activity_`, and change only the last. What the same thread does in a callback
-//                of the pass may change all of it.
+//                `epoch_` and `activity_`, and change the first when a neighbour leaves, and the last. What
+//                the same thread does in a callback of the pass may change all of it.
 //
 // Invariants
 // 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
@@ -62,6 +62,12 @@ public:
     // Gives the memory back and leaves the head.
     // Returns: how many resources were released, group markers not counted.
     int finish() noexcept;
+    // Both.
+    int complete() noexcept
+    {
+        run();
+        return finish();
+    }
 
     // The newest resource that is pending, or null; from now on it is the caller's, to be given to discard().
     resource* pop() noexcept;
@@ -100,6 +106,7 @@ private:
                                                  std::memory_order_acq_rel);
     }
 
+    bool has_taken_all() const noexcept { return epoch_ != no_epoch; }
     void run_carefully() noexcept;
     void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
@@ -111,6 +118,7 @@ private:
         return besides_slots_ + static_cast<int>(freed_.slot_count + slots_given_back_);
     }
     unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    unused_memory forget_freed() noexcept;
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -120,16 +128,17 @@ private:
     upstream* source_ = nullptr; // the head's, while it has joined
     pass* next_ = nullptr;       // further passes of the head
     const void* thread_ = this_thread();
-    resource* pending_ = nullptr; // newest first, linked by `prev`
+    resource* pending_ = nullptr;         // newest first, linked by `prev`
+    const resource* announced_ = nullptr; // the newest one, if a log hook has been told of its release
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
-    std::uint32_t epoch_ = no_epoch;     // of what was taken in one step
-    int besides_slots_ = 0;              // released, less the slots that were not
-    std::uint32_t slots_given_back_ = 0; // of those that were freed
+    std::uint32_t epoch_ = no_epoch; // of what was taken in one step
+    int besides_slots_ = 0; // released that were no slots, less the slots that were freed and not released
+    std::uint32_t slots_given_back_ = 0;
     kind kind_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
     bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
-    bool memory_gone_ = false; // the head's memory is not the one any more in which `freed_` lies
+    bool memory_gone_ = false; // the head has let go of the memory that the slots of `freed_` lie in
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
 

@@ -177,8 +177,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
             return -ENOENT;
         one.claim_locked(head, res);
     }
-    one.run();
-    one.finish();
+    one.complete();
     return 0;
 }
 

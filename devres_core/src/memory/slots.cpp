@@ -199,15 +199,6 @@ void supply::add_block_locked(devres_head* head) noexcept
     }
 }
 
-void free_memory_of_head(upstream* source, block* memory) noexcept
-{
-    if (!memory)
-        return;
-    if (const tables* more = memory->more)
-        index::destroy(source, more->index);
-    free_blocks(source, memory);
-}
-
 // --- Slots -------------------------------------------------------------------------------------------------
 
 namespace {
@@ -320,7 +311,11 @@ unused_memory take_back_locked(devres_head* head, released_memory& released) noe
 
 void free_unused(upstream* source, const unused_memory& unused) noexcept
 {
-    free_memory_of_head(source, unused.slot_blocks);
+    if (const block* newest = unused.slot_blocks) {
+        if (const tables* more = newest->more) // all that the head had
+            index::destroy(source, more->index);
+        free_blocks(source, unused.slot_blocks);
+    }
     for (resource* res = unused.blocks; res;) {
         auto* next = static_cast<resource*>(res->next);
         free_own_block(source, res);

@@ -49,10 +49,4 @@ void let_go_of_shared(resource* res) noexcept
     bug("let_go_of_shared", no_owner, {res->ops->name}, "there are no blocks here");
 }
 
-void free_memory_of_head(upstream*, block* memory) noexcept
-{
-    if (memory)
-        bug("free_memory_of_head", no_owner, {}, "no head has memory here");
-}
-
 } // namespace devres::detail

@@ -5,6 +5,7 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory_resource>
 
 #include "env/env.h"
 

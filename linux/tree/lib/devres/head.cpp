@@ -444,7 +444,6 @@ unused_memory take_back_locked(core_head*, released_memory&) noexcept
 }
 void free_unused(upstream*, const unused_memory&) noexcept {}
 void let_go_of_shared(resource*) noexcept {}
-void free_memory_of_head(upstream*, block*) noexcept {}
 
 } // namespace devres::detail
 

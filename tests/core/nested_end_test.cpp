@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: MIT
+//
+// Ends inside of ends, and ends in the hooks that an end calls: C1, C12, C14.
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/core_test.h"
+
+#include <devres/managed.h>
+
+using namespace devres;
+using namespace devres::test;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+namespace {
+
+class NestedEndTest : public core_fixture {
+public:
+    ~NestedEndTest() override
+    {
+        devres_set_log(nullptr);
+        on_release = nullptr;
+    }
+
+    // `what` is called before each release that the log hook hears of, but not for those in `what` itself.
+    void call_before_releases(std::function<void()> what)
+    {
+        told.clear();
+        on_release = std::move(what);
+        devres_set_log([](const char* op, devres_head*, const char* kind, const char* name, std::size_t) {
+            if (std::string(op) != "REL")
+                return;
+            told.push_back(std::string(kind) + " " + name);
+            if (const auto now = std::exchange(on_release, nullptr)) {
+                now();
+                on_release = now;
+            }
+        });
+    }
+    // A group with a node before it, in it and behind it.
+    void attach_nodes_and_a_group(devres_head* to)
+    {
+        devres_node_add(to, &first);
+        void* group = devres_open_group(to, nullptr);
+        ASSERT_TRUE(group);
+        devres_node_add(to, &second);
+        devres_close_group(to, group);
+        devres_node_add(to, &third);
+    }
+
+    static inline std::function<void()> on_release;
+    static inline std::vector<std::string> told;
+    node_item first{&log, "first"};
+    node_item second{&log, "second"};
+    node_item third{&log, "third"};
+};
+
+TEST_F(NestedEndTest, ALogHookMayDrainTheHeadBeforeAnyRelease) // C1, C14
+{
+    for (std::size_t nth = 0; nth != 5; ++nth) {
+        attach_nodes_and_a_group(head);
+        call_before_releases([&] {
+            if (told.size() == nth + 1)
+                devres_drain(head);
+        });
+        EXPECT_EQ(3, devres_release_all(head));
+        EXPECT_THAT(log.take(), ElementsAre("third", "second", "first")) << nth;
+        EXPECT_THAT(told, SizeIs(5)) << "each is told of once";
+    }
+}
+
+TEST_F(NestedEndTest, ALogHookMayEndTheOwnerBeforeAnyRelease) // C1, C14
+{
+    for (std::size_t nth = 0; nth != 5; ++nth) {
+        auto* own = new bench_owner(&upstream);
+        attach_nodes_and_a_group(&own->devres);
+        call_before_releases([&] {
+            if (told.size() == nth + 1)
+                delete own;
+        });
+        devres_release_all(&own->devres);
+        EXPECT_THAT(log.take(), ElementsAre("third", "second", "first")) << nth;
+        EXPECT_THAT(told, SizeIs(5));
+        EXPECT_EQ(0u, upstream.live_blocks());
+    }
+}
+
+TEST_F(NestedEndTest, WhatACallbackAttachesGoesBeforeItsOlderSiblings) // C1
+{
+    for (const bool ends : {false, true}) {
+        auto* own = new bench_owner(&upstream);
+        devres_node_add(&own->devres, &first);
+        ASSERT_EQ(0, managed::add_action(own, [&] {
+                      devres_node_add(&own->devres, &second); // may use `first`, which is there
+                      if (ends)
+                          delete own;
+                      else
+                          devres_drain(&own->devres);
+                      log.add("ended");
+                  }));
+        devres_release_all(&own->devres);
+        EXPECT_THAT(log.take(), ElementsAre("second", "first", "ended"));
+        if (!ends)
+            delete own;
+    }
+}
+
+// C12: each drain that a callback begins is one more pass.
+TEST_F(NestedEndTest, DrainsInsideDrainsAreCutOff)
+{
+    static int calls;
+    static bench_owner* own;
+    calls = 0;
+    own = &owner;
+    struct again {
+        static void run(int*)
+        {
+            ++calls;
+            ASSERT_EQ(0, managed::add_action(own, &run, &calls));
+            devres_drain(&own->devres);
+        }
+    };
+    ASSERT_EQ(0, managed::add_action(own, &again::run, &calls));
+    devres_drain(head);
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
+    EXPECT_LE(calls, devres_max_passes);
+    EXPECT_EQ(0u, listed());
+}
+
+// C12: who attaches whenever he hears of it does not keep an end going.
+TEST_F(NestedEndTest, AWarnHandlerThatAttachesIsCutOffAsWell)
+{
+    static bench_owner* own;
+    static int warned;
+    own = &owner;
+    warned = 0;
+    struct again {
+        static void run(int* n) { ASSERT_EQ(0, managed::add_action(own, &run, n)); }
+    };
+    const auto before = devres_set_warn_handler([](const char*) {
+        ++warned;
+        ASSERT_TRUE(managed::kmalloc(own, 10));
+    });
+    ASSERT_EQ(0, managed::add_action(own, &again::run, &warned));
+    devres_drain(head);
+    devres_set_warn_handler(before);
+    EXPECT_EQ(1, warned);
+    EXPECT_EQ(0u, listed());
+}
+
+} // namespace
