@@ -169,7 +169,8 @@ TEST(ArenaTest, ReleasingAGroupLeavesTheSlotsOutsideAlone)
 {
     for (const int outside : {1, 255, 256, 257, 512}) {
         SCOPED_TRACE(outside);
-        bench_owner owner;
+        test_upstream upstream;
+        bench_owner owner(&upstream);
         std::vector<int*> live;
         for (int i = 0; i != outside; ++i)
             live.push_back(managed::create<int>(&owner, i));
