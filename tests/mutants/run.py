@@ -18,6 +18,7 @@ import json
 import os
 import pathlib
 import re
+import resource
 import shlex
 import shutil
 import signal
@@ -74,7 +75,9 @@ class Fault:
         if len(found) != 1:
             raise ValueError(f"{self.source.name}:{self.line}: fits {len(found)} times")
         begin, end = have[found[0]][1], have[found[0] + len(wanted) - 1][2]
-        return text[:begin] + "\n".join(self.new) + text[end:]
+        # Of a statement that goes an empty one is left, since it may be all that an `if` has.
+        empty = ";" if wanted[-1] == ";" and wanted[0] != "else" else ""
+        return text[:begin] + ("\n".join(self.new) or empty) + text[end:]
 
 
 def read(source):
@@ -397,7 +400,9 @@ def main():
     argued = sum(f.reason is not None for f in faults)
     tried = sum(counts.values())
     noticed = counts.get("noticed", 0)
-    print(f"{noticed} of {tried} noticed in {time.monotonic() - began:.0f} s; {len(faults)} in the list, "
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{noticed} of {tried} noticed in {time.monotonic() - began:.0f} s, "
+          f"{used.ru_utime + used.ru_stime:.0f} s of the processor's; {len(faults)} in the list, "
           f"{argued} of them argued")
     if missed:
         sys.exit(1)
