@@ -203,11 +203,11 @@ TEST_F(GuardsTest, GuardsEndedOutOfOrderDoNotUseTheRecordUp) // V2, V7
 TEST_F(GuardsTest, ASlotDoesNotNameTheObjectOfItsFormerGuard) // V3
 {
     detail::domain_gate domain;
-    detail::gate object;
+    detail::gate member;
     detail::gate alone;
-    detail::leave(detail::try_enter(domain, object, {"here.cpp", 1}));
+    detail::leave(detail::try_enter(domain, member, {"here.cpp", 1}));
     detail::reader_slot* slot = detail::try_enter(alone, {"here.cpp", 2}); // the same slot
-    EXPECT_FALSE(detail::has_readers(detail::reader_set(object)));
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(member)));
     EXPECT_TRUE(detail::has_readers(detail::reader_set(alone)));
     detail::leave(slot);
 }
@@ -669,6 +669,28 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     EXPECT_LE(seen.size(), 3u);
+}
+
+TEST_F(GuardsTest, ThreadsThatReadAtTheSameTimeHaveARecordEach) // V7
+{
+    constexpr std::size_t count = 4;
+    object r(&t);
+    for (int round = 0; round != 2; ++round) { // what the first round leaves is spare in the second
+        std::latch all_inside(count);
+        const void* records[count] = {};
+        std::vector<std::thread> readers;
+        for (const void*& record : records) {
+            readers.emplace_back([&] {
+                auto guard = r.try_access();
+                record = detail::my_record;
+                all_inside.arrive_and_wait();
+            });
+        }
+        for (std::thread& reader : readers)
+            reader.join();
+        std::sort(std::begin(records), std::end(records));
+        EXPECT_EQ(std::end(records), std::unique(std::begin(records), std::end(records)));
+    }
 }
 
 // --- Moving, giving up -------------------------------------------------------------------------------------

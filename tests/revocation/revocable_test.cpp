@@ -294,11 +294,11 @@ TEST_F(RevocableTest, LoserReturnsAtOnceWhereverTheLibraryReleasesOneThing) // V
     constexpr auto lose = +[](revoke_under_way* r) { EXPECT_FALSE(r->object.revoke()); };
     ASSERT_EQ(0, managed::add_action(&owner, lose, &slow));
     EXPECT_EQ(0, managed::release_action(&owner, lose, &slow));
-    auto* object = managed::create<losing_callable>(&owner, &slow);
-    EXPECT_EQ(0, managed::destroy(&owner, object));
-    devres_action handle;
-    ASSERT_EQ(0, managed::add_action(&owner, losing_callable(&slow), &handle));
-    EXPECT_EQ(0, handle.cancel());
+    auto* made = managed::create<losing_callable>(&owner, &slow);
+    EXPECT_EQ(0, managed::destroy(&owner, made));
+    devres_action later;
+    ASSERT_EQ(0, managed::add_action(&owner, losing_callable(&slow), &later));
+    EXPECT_EQ(0, later.cancel());
 }
 
 TEST_F(RevocableTest, LoserInsideTheDestructorOfAnAbandonedObjectReturnsAtOnce) // V1, V6, A8
