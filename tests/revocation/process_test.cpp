@@ -238,6 +238,7 @@ TEST_F(ForkTest, WhatTheOthersHadIsUsedAgainInTheChild)
     GTEST_SKIP() << "ThreadSanitizer lets the child of a process with threads start none";
 #endif
     object r(&t, 7);
+    (void)r.try_access(); // this thread has a record
     const reader_elsewhere reader([&] {
         std::vector<object::guard> guards;
         for (int i = 0; i != 300; ++i)
