@@ -17,6 +17,7 @@ using ::testing::AllOf;
 using ::testing::AnyOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 namespace {
 
@@ -223,6 +224,33 @@ TYPED_TEST(ForeignPointerContract, AnActionsPayloadIsReported)
         this->expect_refused(p, "between two blocks");
     TypeParam::kfree(this->owner, first);
     TypeParam::kfree(this->owner, last);
+}
+
+// A6, section 7: each refusal says what is wrong.
+TYPED_TEST(ForeignPointerContract, ARefusalSaysWhatIsWrong)
+{
+    const auto wrong = [this](const void* p) {
+        TypeParam::kfree(this->owner, p);
+        return this->warnings.take_one();
+    };
+    int elsewhere = 0;
+    EXPECT_THAT(wrong(&elsewhere), HasSubstr("not managed by this owner"));
+    void* freed = TypeParam::kmalloc(this->owner, 24);
+    auto* object = TypeParam::template create<thing>(this->owner);
+    ASSERT_TRUE(freed && object);
+    TypeParam::kfree(this->owner, freed);
+    EXPECT_THAT(wrong(freed), HasSubstr("freed already"));
+    EXPECT_THAT(wrong(object), HasSubstr("not plain memory"));
+    EXPECT_EQ(-ENOENT, TypeParam::destroy(this->owner, reinterpret_cast<int*>(object))); // never followed
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("another kind of resource"));
+    void* sibling = TypeParam::kmalloc(this->owner, 24);
+    ASSERT_TRUE(sibling);
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] {
+                  // A kind that says it all is not repeated as a name.
+                  EXPECT_THAT(wrong(sibling), AllOf(HasSubstr("being released already"), HasSubstr(" memory"),
+                                                    Not(HasSubstr("memory memory"))));
+              }));
+    EXPECT_EQ(3, devres_release_all(this->head()));
 }
 
 // A6: a stray pointer does not disturb what is done with the right ones afterwards.

@@ -169,6 +169,30 @@ TYPED_TEST(KreallocContract, IsReleasedBetweenItsNeighbours)
     EXPECT_THAT(sizes, ElementsAre(103, 90000, 101));
 }
 
+// A5: what a block shrinks by goes back to the upstream if it is more than half of it.
+TYPED_TEST(KreallocContract, ShrinkingGivesMemoryBack)
+{
+    void* p = TypeParam::kmalloc(this->owner, 100000);
+    ASSERT_TRUE(p);
+    p = TypeParam::krealloc(this->owner, p, 10000);
+    ASSERT_TRUE(p);
+    EXPECT_LT(this->upstream.live_bytes(), 20000u);
+}
+
+// A5: a block that was made smaller where it is has its new size, from which it grows again.
+TYPED_TEST(KreallocContract, GrowingAgainWhereItIsZeroesWhatIsAdded)
+{
+    auto* p = static_cast<unsigned char*>(TypeParam::kmalloc(this->owner, 60000));
+    ASSERT_TRUE(p);
+    std::memset(p, 0xee, 60000);
+    ASSERT_EQ(p, TypeParam::krealloc(this->owner, p, 50000));
+    p = static_cast<unsigned char*>(TypeParam::krealloc(this->owner, p, 55000, GFP_KERNEL | __GFP_ZERO));
+    ASSERT_TRUE(p);
+    EXPECT_EQ(0xee, p[49999]);
+    for (std::size_t i = 50000; i < 55000; ++i)
+        ASSERT_EQ(0, p[i]) << i;
+}
+
 // A5: null or ZERO_SIZE_PTR in: a plain allocation.
 TYPED_TEST(KreallocContract, NullAndZeroSizePtrAllocate)
 {
@@ -227,6 +251,8 @@ TYPED_TEST(KreallocContract, WithoutMemoryTheOldBlockIsUntouched)
         this->upstream.fail_from(0);
         EXPECT_EQ(nullptr, TypeParam::krealloc(this->owner, p, 1000000));
         EXPECT_EQ(nullptr, TypeParam::krealloc(this->owner, p, SIZE_MAX));
+        EXPECT_EQ(nullptr, TypeParam::krealloc(this->owner, p, SIZE_MAX / 5 * 4 + 8))
+            << "a quarter more is little";
         EXPECT_EQ(nullptr, TypeParam::krealloc_array(this->owner, p, SIZE_MAX / 4, 5));
         this->upstream.fail_no_more();
         EXPECT_TRUE(this->is_filled(p, from));

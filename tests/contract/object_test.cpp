@@ -291,6 +291,27 @@ TYPED_TEST(ObjectContract, AReleaseRacingTheConstructionIsReported)
     EXPECT_THAT(this->end(), ::testing::UnorderedElementsAre("newest", "older", "+", "-"));
 }
 
+// A8, G5: the same by the release of a group that it is in.
+TYPED_TEST(ObjectContract, AReleaseOfItsGroupRacingTheConstructionIsReported)
+{
+    doorway inside;
+    doorway leave;
+    parked* made = nullptr;
+    step* s = this->make("-");
+    void* group = TypeParam::open_group(this->owner, nullptr);
+    this->add("older");
+    std::thread maker(
+        [&, owner = this->owner] { made = TypeParam::template create<parked>(owner, &inside, &leave, s); });
+    inside.pass();
+    EXPECT_EQ(1, TypeParam::release_group(this->owner, group));
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("being constructed"));
+    leave.open();
+    maker.join();
+    EXPECT_EQ(nullptr, made);
+    EXPECT_EQ(0u, this->listed());
+    EXPECT_THAT(this->log.take(), ElementsAre("older", "+", "-"));
+}
+
 // A8: the same by the owner's end: the object is the constructing thread's, and its memory lives as long as
 // it.
 TYPED_TEST(ObjectContract, AnEndRacingTheConstructionIsReported)
@@ -310,6 +331,58 @@ TYPED_TEST(ObjectContract, AnEndRacingTheConstructionIsReported)
     EXPECT_THAT(this->log.take(), ElementsAre("+", "-"));
     EXPECT_GE(this->warnings.take().size(), 1u);
 }
+
+#ifdef DEVRES_TEST_EXCEPTIONS
+// Throws when it is told to.
+struct parked_and_throwing {
+    parked_and_throwing(doorway* inside, doorway* leave)
+    {
+        inside->open();
+        leave->pass();
+        throw 7;
+    }
+    ~parked_and_throwing() { ADD_FAILURE() << "never constructed, but destroyed"; }
+    parked_and_throwing(const parked_and_throwing&) = delete;
+    parked_and_throwing& operator=(const parked_and_throwing&) = delete;
+};
+
+// A8: the constructor throws while a pass has its place, and has not come to it yet.
+TYPED_TEST(ObjectContract, AConstructorMayThrowBeforeThePassComesToIt)
+{
+    doorway inside;
+    doorway leave;
+    this->add("older");
+    std::thread maker([&, owner = this->owner] {
+        EXPECT_THROW((void)TypeParam::template create<parked_and_throwing>(owner, &inside, &leave), int);
+    });
+    inside.pass();
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] {
+                  leave.open();
+                  maker.join();
+              }));
+    devres_release_all(this->head());
+    EXPECT_THAT(this->log.take(), ElementsAre("older"));
+    EXPECT_THAT(this->warnings.take(), ElementsAre()) << "nothing is left to report";
+    EXPECT_EQ(0u, this->listed());
+}
+
+// A8: the same when a pass has come to it, has reported it, and has left it to the constructing thread.
+TYPED_TEST(ObjectContract, AConstructorMayThrowAfterThePassHasComeToIt)
+{
+    doorway inside;
+    doorway leave;
+    // Older, so that the pass comes to the object first.
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] { leave.open(); }));
+    std::thread maker([&, owner = this->owner] {
+        EXPECT_THROW((void)TypeParam::template create<parked_and_throwing>(owner, &inside, &leave), int);
+    });
+    inside.pass();
+    devres_release_all(this->head());
+    maker.join();
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("construct"));
+    EXPECT_EQ(0u, this->listed());
+}
+#endif
 
 // Parks in the move into managed memory.
 struct parked_callable {
@@ -369,7 +442,7 @@ TYPED_TEST(ObjectContract, AnObjectUnderConstructionCannotBeDeleted)
     auto* made = TypeParam::template create<impatient>(this->owner, static_cast<TestFixture*>(this));
     ASSERT_TRUE(made);
     EXPECT_EQ(-ENOENT, made->result);
-    EXPECT_EQ(1u, this->warnings.take().size());
+    EXPECT_THAT(this->warnings.take_one(), HasSubstr("still being constructed"));
     EXPECT_EQ(1u, this->listed());
 }
 

@@ -91,8 +91,8 @@ TYPED_TEST(StringContract, KasprintfFormats)
 // A7: of any length.
 TYPED_TEST(StringContract, KasprintfFormatsLongStrings)
 {
-    for (const std::size_t length :
-         {std::size_t{15}, std::size_t{255}, std::size_t{4096}, std::size_t{100000}}) {
+    for (const std::size_t length : {std::size_t{15}, std::size_t{253}, std::size_t{254}, std::size_t{255},
+                                     std::size_t{4096}, std::size_t{100000}}) {
         const std::string text(length, 'z');
         const char* s = TypeParam::kasprintf(this->owner, text.c_str(), 7);
         ASSERT_TRUE(s);

@@ -3,11 +3,15 @@
 // The memory of a head when its upstream is stingy, generous or particular: A4, A6, C1.
 #include <algorithm>
 #include <cstdint>
+#include <cstring>
 #include <random>
 #include <vector>
 
+#include <sys/mman.h>
+
 #include "core/core_test.h"
 
+#include <devres/env/sanitizer.h>
 #include <devres/managed.h>
 
 using namespace devres;
@@ -42,6 +46,194 @@ TEST(ArenaTest, ManySmallBlocks)
     managed::kfree(&owner, live[1] + 16);
     EXPECT_EQ(2u, warnings.take().size());
     EXPECT_EQ(1000u, checked_count(owner.devres));
+}
+
+// Slots of one size that were freed serve the next ones, in a head of a few and in one of many.
+TEST(ArenaTest, FreedSlotsAreUsedAgain)
+{
+    if (detail::checked_memory)
+        GTEST_SKIP() << "with AddressSanitizer no slot is used again";
+    for (const std::size_t count : {std::size_t{6}, std::size_t{1000}}) {
+        SCOPED_TRACE(count);
+        test_upstream upstream;
+        bench_owner owner(&upstream);
+        std::vector<void*> live;
+        for (std::size_t i = 0; i != count; ++i)
+            live.push_back(managed::kmalloc(&owner, 100));
+        const std::size_t calls = upstream.calls();
+        for (int round = 0; round != 10; ++round) {
+            for (std::size_t i = 0; i != count / 2; ++i)
+                managed::kfree(&owner, live[i]);
+            for (std::size_t i = 0; i != count / 2; ++i)
+                live[i] = managed::kmalloc(&owner, 100);
+        }
+        EXPECT_EQ(calls, upstream.calls());
+        // The same when they went in a pass.
+        void* group = devres_open_group(&owner.devres, nullptr);
+        for (std::size_t i = 0; i != count; ++i)
+            ASSERT_TRUE(managed::kmalloc(&owner, 100));
+        EXPECT_EQ(static_cast<int>(count), devres_release_group(&owner.devres, group));
+        const std::size_t calls_with_twice_as_many = upstream.calls();
+        for (std::size_t i = 0; i != count; ++i)
+            ASSERT_TRUE(managed::kmalloc(&owner, 100));
+        EXPECT_EQ(calls_with_twice_as_many, upstream.calls());
+    }
+}
+
+// Also those that were freed before the head had tables to list them in.
+TEST(ArenaTest, SlotsFreedBeforeTheTablesCameAreUsedAgain)
+{
+    if (detail::checked_memory)
+        GTEST_SKIP() << "with AddressSanitizer no slot is used again";
+    bench_owner owner;
+    std::vector<void*> live;
+    for (int i = 0; i != 4; ++i)
+        live.push_back(managed::kmalloc(&owner, 40));
+    std::vector<void*> freed(live.begin(), live.begin() + 2);
+    for (void* p : freed)
+        managed::kfree(&owner, p);
+    for (int i = 0; i != 100; ++i)
+        ASSERT_TRUE(managed::kmalloc(&owner, 500));
+    std::vector<void*> again;
+    for (std::size_t i = 0; i != freed.size(); ++i)
+        again.push_back(managed::kmalloc(&owner, 40));
+    EXPECT_THAT(again, ::testing::UnorderedElementsAreArray(freed));
+}
+
+// A slot is used again only for what fits.
+TEST(ArenaTest, AFreedSlotDoesNotServeSomethingLarger)
+{
+    bench_owner owner;
+    auto* small = static_cast<char*>(managed::kmalloc(&owner, 16));
+    auto* next = static_cast<char*>(managed::kmalloc(&owner, 16));
+    auto* large = static_cast<char*>(managed::kmalloc(&owner, 200));
+    ASSERT_TRUE(small && next && large);
+    next[0] = 'n';
+    managed::kfree(&owner, small);
+    managed::kfree(&owner, large);
+    auto* middle = static_cast<char*>(managed::kmalloc(&owner, 100));
+    ASSERT_TRUE(middle);
+    EXPECT_NE(small, middle);
+    std::memset(middle, 'm', 100);
+    EXPECT_EQ('n', next[0]);
+    EXPECT_EQ(2u, checked_count(owner.devres));
+}
+
+// A6: when the last slot is freed there are none any more, whichever block is kept; and what is kept is
+// little.
+TEST(ArenaTest, WhenAllIsFreedTheHeadStartsAfresh)
+{
+    test_upstream upstream;
+    warn_capture warnings;
+    bench_owner owner(&upstream);
+    for (int round = 0; round != 3; ++round) {
+        for (int i = 0; i != 5000; ++i) // the newest block is larger than one that is kept
+            ASSERT_TRUE(managed::kmalloc(&owner, 100));
+        EXPECT_EQ(5000, devres_release_all(&owner.devres));
+        EXPECT_GE(2u, upstream.live_blocks());
+        EXPECT_GE(150'000u, upstream.live_bytes());
+        void* p = managed::kmalloc(&owner, 100);
+        managed::kfree(&owner, p);
+        managed::kfree(&owner, p);
+        EXPECT_THAT(warnings.take_one(), ::testing::HasSubstr("not managed by this owner"));
+    }
+}
+
+// A6: a block that starts afresh has other slots at other places.
+TEST(ArenaTest, PlacesOfFormerSlotsAreForgotten)
+{
+    test_upstream upstream;
+    warn_capture warnings;
+    bench_owner owner(&upstream);
+    std::vector<char*> former;
+    for (int i = 0; i != 100; ++i)
+        former.push_back(static_cast<char*>(managed::kmalloc(&owner, 40)));
+    EXPECT_EQ(100, devres_release_all(&owner.devres));
+    std::vector<char*> live;
+    for (int i = 0; i != 10; ++i) {
+        live.push_back(static_cast<char*>(managed::kmalloc(&owner, 900)));
+        ASSERT_TRUE(live.back());
+        std::memset(live.back(), 0, 900);
+    }
+    for (char* p : former) {
+        if (std::find(live.begin(), live.end(), p) == live.end()) {
+            managed::kfree(&owner, p);
+            EXPECT_THAT(warnings.take_one(), ::testing::HasSubstr("not managed by this owner"));
+        }
+    }
+    EXPECT_EQ(10u, checked_count(owner.devres));
+}
+
+// C13: what a pass gives back is taken back a part at a time; what is outside its group stays whole.
+TEST(ArenaTest, ReleasingAGroupLeavesTheSlotsOutsideAlone)
+{
+    for (const int outside : {1, 255, 256, 257, 512}) {
+        SCOPED_TRACE(outside);
+        test_upstream upstream;
+        bench_owner owner(&upstream);
+        std::vector<int*> live;
+        for (int i = 0; i != outside; ++i)
+            live.push_back(managed::create<int>(&owner, i));
+        void* group = devres_open_group(&owner.devres, nullptr);
+        for (int i = 0; i != 600; ++i)
+            ASSERT_TRUE(managed::kmalloc(&owner, 8));
+        EXPECT_EQ(600, devres_release_group(&owner.devres, group));
+        for (int i = 0; i != 1200; ++i)
+            ASSERT_TRUE(managed::kzalloc(&owner, 8));
+        for (int i = 0; i != outside; ++i)
+            EXPECT_EQ(i, *live[static_cast<std::size_t>(i)]);
+        EXPECT_EQ(static_cast<std::size_t>(outside + 1200), checked_count(owner.devres));
+    }
+}
+
+// A4: an upstream is not asked for what no object can be as large as.
+TEST(ArenaTest, WhatIsTooLargeForAnyObjectIsNotAskedFor)
+{
+    test_upstream upstream;
+    bench_owner owner(&upstream);
+    EXPECT_FALSE(managed::kmalloc(&owner, static_cast<std::size_t>(PTRDIFF_MAX)));
+    EXPECT_FALSE(managed::kmalloc(&owner, SIZE_MAX));
+    EXPECT_EQ(0u, upstream.calls());
+}
+
+// An upstream whose blocks end where a page that cannot be read begins.
+class fenced_upstream : public std::pmr::memory_resource {
+    static constexpr std::size_t page = 4096;
+    static std::size_t mapped(std::size_t size) { return (size + page - 1) / page * page; }
+
+    void* do_allocate(std::size_t size, std::size_t alignment) override
+    {
+        const std::size_t room = (size + alignment - 1) / alignment * alignment;
+        void* map =
+            ::mmap(nullptr, mapped(room) + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (map == MAP_FAILED)
+            return std::pmr::null_memory_resource()->allocate(size, alignment);
+        char* fence = static_cast<char*>(map) + mapped(room);
+        ::mprotect(fence, page, PROT_NONE);
+        return fence - room;
+    }
+    void do_deallocate(void* p, std::size_t size, std::size_t alignment) override
+    {
+        const std::size_t room = (size + alignment - 1) / alignment * alignment;
+        ::munmap(static_cast<char*>(p) + room - mapped(room), mapped(room) + page);
+    }
+    bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override
+    {
+        return this == &other;
+    }
+};
+
+// A5: growing copies what there is, not what there will be.
+TEST(ArenaTest, GrowingReadsNothingBehindTheOldBlock)
+{
+    fenced_upstream upstream;
+    bench_owner owner(&upstream);
+    auto* p = static_cast<char*>(managed::kmalloc(&owner, 8000));
+    ASSERT_TRUE(p);
+    p[7999] = 'p';
+    p = static_cast<char*>(managed::krealloc(&owner, p, 200'000));
+    ASSERT_TRUE(p);
+    EXPECT_EQ('p', p[7999]);
 }
 
 // "DMA" memory: one region, whole cache lines, as a driver hands it to a device.

@@ -5,10 +5,8 @@
 #include <cstdlib>
 #include <mutex>
 
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include "core/core_test.h"
+#include "support/run_again.h"
 
 #include <devres/managed.h>
 
@@ -190,6 +188,25 @@ TEST_F(DevresLogTest, TellsOfGroups)
     EXPECT_THAT(take(), ElementsAre("ADD group", "ADD end of group", "REL end of group", "REL group"));
 }
 
+// Section 7: what is attached in one step.
+TEST_F(DevresLogTest, TellsOfActionsAndCallables)
+{
+    int data = 0;
+    constexpr auto action = +[](int*) {};
+    ASSERT_EQ(0, managed::add_action(&owner, action, &data));
+    EXPECT_EQ(0, managed::remove_action(&owner, action, &data));
+    ASSERT_EQ(0, managed::add_action(&owner, action, &data));
+    EXPECT_EQ(0, managed::release_action(&owner, action, &data));
+    devres_action handle;
+    ASSERT_EQ(0, managed::add_action(
+                     &owner, [&data] { ++data; }, &handle));
+    EXPECT_EQ(0, handle.cancel());
+    std::vector<std::string> ops;
+    for (const std::string& line : take())
+        ops.push_back(line.substr(0, 3));
+    EXPECT_THAT(ops, ElementsAre("ADD", "REM", "ADD", "REL", "ADD", "REM"));
+}
+
 // Section 7: size in bytes; freed memory has been released.
 TEST_F(DevresLogTest, TellsSizes)
 {
@@ -219,17 +236,6 @@ TEST_F(DevresLogTest, NullTurnsItOff)
 
 // --- The environment, which is read when the library is loaded: in a process of its own
 // ---------------------------
-
-// Runs one test of this program again with `variable` set. Returns: what the shell says of it.
-int run_again(const std::string& variable, const std::string& test)
-{
-    char self[4096] = {};
-    if (readlink("/proc/self/exe", self, sizeof(self) - 1) <= 0)
-        return -1;
-    const std::string command = variable + " '" + self + "' --gtest_filter='" + test + "' >/dev/null 2>&1";
-    const int status = std::system(command.c_str()); // NOLINT(concurrency-mt-unsafe,cert-env33-c)
-    return WIFEXITED(status) ? WEXITSTATUS(status) : status;
-}
 
 // Section 7: DEVRES_PANIC_ON_WARN turns a WARN into abort.
 TEST(DevresEnvironmentTest, PanicOnWarnAborts)

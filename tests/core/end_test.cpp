@@ -339,6 +339,19 @@ TEST_F(EndTest, AnOwnerIsEmptyAfterTheCutOffWhateverAnotherThreadsClaimAdds)
     EXPECT_EQ(devres_max_passes - 1, destroyed) << "those of the last pass are not";
 }
 
+// C12: a node that was cut off is its owner's again.
+TEST_F(EndTest, ANodeThatComesBackForEverMayBeUsedAfterTheCutOff)
+{
+    devres_node phoenix;
+    devres_node_init(
+        &phoenix, [](devres_head* h, devres_node* n) { devres_node_add(h, n); }, "phoenix");
+    devres_node_add(head, &phoenix);
+    devres_drain(head);
+    EXPECT_THAT(warnings.take_one(), HasSubstr("phoenix"));
+    devres_node_add(head, &phoenix);
+    EXPECT_TRUE(devres_node_remove(head, &phoenix));
+}
+
 // --- Long waits --------------------------------------------------------------------------------------------
 
 // V11: an end that waits for another thread's release says so, and goes on waiting.

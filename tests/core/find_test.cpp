@@ -216,4 +216,13 @@ TEST_F(DevresFindTest, ForEachWithoutFunctionDoesNothing)
     EXPECT_EQ(1u, listed());
 }
 
+using DevresFindDeathTest = core_fixture;
+
+// C5, C7: what is to be added must not be on a list.
+TEST_F(DevresFindDeathTest, GettingWithAListedResourceAborts)
+{
+    item* listed_already = add(1);
+    EXPECT_DEATH((void)devres_get(head, listed_already, &item::never), "devres_get.*item");
+}
+
 } // namespace

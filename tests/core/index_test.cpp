@@ -116,6 +116,25 @@ TEST_F(IndexTest, ForgetsWhatAGroupTakes)
     expect_the_rest_in_order();
 }
 
+// All slots go at once with a group, while the index lives on: it does not look at their memory any more.
+TEST_F(IndexTest, ForgetsEverythingThatAGroupTakes)
+{
+    test_upstream upstream;
+    bench_owner own_memory(&upstream);
+    make_keys(20000);
+    for (int round = 0; round != 2; ++round) {
+        void* group = devres_open_group(&own_memory.devres, nullptr);
+        for (key& k : keys)
+            ASSERT_EQ(0, managed::add_action(&own_memory, &note, &k));
+        for (std::size_t i = 0; i != 10; ++i)
+            EXPECT_EQ(0, managed::remove_action_nowarn(&own_memory, &note, &keys[i])); // makes the index
+        EXPECT_EQ(19990, devres_release_group(&own_memory.devres, group));
+        EXPECT_EQ(0u, checked_count(own_memory.devres));
+        for (key& k : keys)
+            ASSERT_FALSE(managed::is_action_added(&own_memory, &note, &k));
+    }
+}
+
 // No memory for an index: a scan answers, every time.
 TEST_F(IndexTest, ScansWithoutMemory)
 {

@@ -2,7 +2,9 @@
 //
 // Nodes: memory of the caller, attaching cannot fail. C1, C5, C8, C11 as far as they concern nodes.
 #include "core/core_test.h"
+
 #include "support/threads.h"
+#include <devres/managed.h>
 
 using namespace devres;
 using namespace devres::test;
@@ -178,6 +180,20 @@ TEST_F(DevresNodeDeathTest, DestroyingAListedNodeAborts)
             devres_node_add(head, &a);
         },
         "node item");
+}
+
+// C5, C11: nor may one be that a pass has taken and not come to yet.
+TEST_F(DevresNodeDeathTest, DestroyingANodeThatAPassHasAborts)
+{
+    EXPECT_DEATH(
+        {
+            void* group = devres_open_group(head, nullptr);
+            auto* a = new node_item(&log, "a");
+            devres_node_add(head, a);
+            (void)managed::add_action(&owner, [a] { delete a; });
+            devres_release_group(head, group);
+        },
+        "~devres_node.*node item");
 }
 
 } // namespace

@@ -115,6 +115,19 @@ TEST_F(DevresHeadTest, ADestroyedHeadReportsAndReleasesWhatIsLeft)
     EXPECT_THAT(log.take(), ElementsAre("release 2", "release 1"));
 }
 
+// C12: once, however many rounds it takes.
+TEST_F(DevresHeadTest, ADestroyedHeadReportsOnce)
+{
+    {
+        devres_head careless(&bench_owner::ops);
+        devres_add(&careless,
+                   devres_alloc([](devres_head* h,
+                                   void*) { devres_add(h, devres_alloc([](devres_head*, void*) {}, 1)); },
+                                1));
+    }
+    EXPECT_EQ(1u, warnings.take().size());
+}
+
 // C12: an emptied one says nothing.
 TEST_F(DevresHeadTest, AnEmptyHeadIsDestroyedSilently)
 {

@@ -4,7 +4,9 @@
 // none hangs.
 //
 // Rules: D1, D3 (0), D5, D6, C15, M1, M2, M5, M7, V5.
+#include <cstdlib>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -17,6 +19,7 @@
 #include "device/scripted_device.h"
 #include "drm/clients.h"
 #include "support/event_log.h"
+#include "support/threads.h"
 #include "support/warn_capture.h"
 
 namespace devres::test {
@@ -363,6 +366,56 @@ TEST_F(OwnCloseTest, OpenThatTheDriverRefusesAfterUnplugIsNotUnmapped) // M5
     driver.on.unmap = [](drm_device*, drm_file*) { ADD_FAILURE() << "it was never open"; };
     drm_file* file = nullptr;
     EXPECT_EQ(-EACCES, drm_open(drm, &file));
+}
+
+TEST_F(OwnCloseTest, FileThatItsOpenHookClosesAfterAnUnplugIsNotUnmapped) // M5, M7
+{
+    driver.on.open = [](drm_device* d, drm_file* file) {
+        EXPECT_EQ(0, drm_dev_unplug(d));
+        drm_close(file);
+        return 0;
+    };
+    driver.on.unmap = [](drm_device*, drm_file*) { ADD_FAILURE() << "it is closed"; };
+    drm_file* file = nullptr;
+    EXPECT_EQ(-ENODEV, drm_open(drm, &file));
+    EXPECT_EQ((events{"postclose"}), log.take());
+}
+
+TEST_F(OwnCloseTest, FileThatAnotherThreadClosesFromTheOpenHookIsNotHandedOut) // M7
+{
+    std::thread closer;
+    driver.on.open = [&](drm_device*, drm_file* file) {
+        closer = std::thread([file] { drm_close(file); });
+        await_sleepers(1); // it waits for this hook
+        return 0;
+    };
+    drm_file* file = nullptr;
+    EXPECT_EQ(-ENODEV, drm_open(drm, &file));
+    EXPECT_EQ(nullptr, file);
+    closer.join();
+    EXPECT_EQ((events{"postclose"}), log.take());
+}
+
+// Its memory is used again for the next file, which then would be in the list twice.
+TEST_F(OwnCloseTest, OpenThatTheDriverRefusesLeavesTheListOfFilesSound) // M5, M7
+{
+    drm_file* files[2] = {};
+    ASSERT_EQ(0, drm_open(drm, &files[0]));
+    driver.on.open = [](drm_device*, drm_file*) { return -EACCES; };
+    drm_file* none = nullptr;
+    EXPECT_EQ(-EACCES, drm_open(drm, &none));
+    driver.on.open = nullptr;
+    ASSERT_EQ(0, drm_open(drm, &files[1]));
+    std::vector<drm_file*> unmapped;
+    driver.on.unmap = [&](drm_device*, drm_file* file) {
+        unmapped.push_back(file);
+        if (unmapped.size() > 2)
+            std::abort(); // or it would go on for ever
+    };
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    EXPECT_EQ((std::vector{files[1], files[0]}), unmapped);
+    drm_close(files[0]);
+    drm_close(files[1]);
 }
 
 // --- The last put (M2) ------------------------------------------------------------------------------------

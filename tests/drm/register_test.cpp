@@ -13,6 +13,7 @@
 #include "device/scripted_device.h"
 #include "drm/clients.h"
 #include "support/threads.h"
+#include "support/tripwire.h"
 #include "support/warn_capture.h"
 
 namespace devres::test {
@@ -232,6 +233,44 @@ TEST_F(RollbackTest, UnplugMeanwhileWins) // M5
     EXPECT_FALSE(drm_dev_guard(drm));
 }
 
+TEST_F(RollbackTest, GuardedIoctlThatWaitsForTheSectionGivesENODEVWhenItIsUnplugged) // M5, M7
+{
+    std::thread waiter;
+    std::thread unplugger;
+    fail_register([&] {
+        waiter = std::thread(
+            [&] { EXPECT_EQ(-ENODEV, drm_ioctl(old, scripted_driver::guarded, nullptr)); }); // or never
+        await_sleepers(1);
+        unplugger = std::thread([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+        while (!drm_dev_is_unplugged(drm))
+            std::this_thread::yield();
+    });
+    unplugger.join();
+    waiter.join();
+}
+
+// The ioctl was let in before, and comes to the section when the register is over.
+TEST_F(RegisterTest, GuardedIoctlOnAFileThatDiesMeanwhileGivesENODEV) // M5, M7
+{
+    tripwire<drm_ioctl_desc> entry(driver.ioctls[scripted_driver::guarded]);
+    driver.ioctls = &entry.object();
+    driver.num_ioctls = 1;
+    driver.on.guarded = [](const drm_dev_guard&, void*, drm_file*) { return 12L; };
+    drm_file* file = nullptr;
+    std::thread user;
+    driver.on.load = [&](drm_device* d, unsigned long) {
+        EXPECT_EQ(0, drm_open(d, &file));
+        entry.arm();
+        user = std::thread([&] { EXPECT_EQ(-ENODEV, drm_ioctl(file, 0, nullptr)); });
+        entry.await();
+        return -EIO;
+    };
+    EXPECT_EQ(-EIO, drm_dev_register(drm));
+    entry.let_go();
+    user.join();
+    drm_close(file);
+}
+
 TEST_F(RegisterTest, OneAtATimeAlsoIfUnregisteredWhileLoadRunsAndThenNotVisible) // M5
 {
     int loads = 0;
@@ -274,6 +313,22 @@ TEST_F(RegisterTest, RegisterWhileUnplugWaitsIsENODEV) // M5
         while (!drm_dev_is_unplugged(drm))
             std::this_thread::yield();
         EXPECT_EQ(-ENODEV, drm_dev_register(drm));
+    });
+    inside.pass();
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    reader.join();
+}
+
+TEST_F(RegisterTest, OpenWhileUnplugWaitsIsENODEV) // M5
+{
+    ASSERT_EQ(0, drm_dev_register(drm));
+    doorway inside;
+    std::thread reader([&] {
+        drm_dev_guard guard(drm);
+        inside.open();
+        while (!drm_dev_is_unplugged(drm))
+            std::this_thread::yield();
+        EXPECT_EQ(-ENODEV, client(drm).error());
     });
     inside.pass();
     EXPECT_EQ(0, drm_dev_unplug(drm));
@@ -339,6 +394,21 @@ TEST_F(RegisterTest, UnplugWakesWhoWaitsForAnEventInsideTheSection) // M5, M7
     asleep.pass();
     EXPECT_EQ(0, drm_dev_unplug(drm)); // or never
     user.join();
+}
+
+TEST_F(RegisterTest, UnplugEndsTheWaitsThatBeganBeforeTheLastRegister) // M5
+{
+    ASSERT_EQ(0, drm_dev_register(drm));
+    client c(drm);
+    driver.on.plain = [](drm_device* d, void*, drm_file*) {
+        return static_cast<long>(drm_wait_event(d, [] { return false; }));
+    };
+    std::thread user([&] { EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain)); });
+    await_sleepers(1);
+    drm_dev_unregister(drm);
+    ASSERT_EQ(0, drm_dev_register(drm));
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    user.join(); // or never
 }
 
 TEST_F(RegisterTest, UnmapComesAfterEverybodyInsideHasLeft) // M5

@@ -15,6 +15,7 @@
 #include "device/scripted_device.h"
 #include "drm/clients.h"
 #include "support/event_log.h"
+#include "support/head_checker.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
 
@@ -214,12 +215,31 @@ TEST_F(RegistrationTest, OwnedRegistrationThatFailsUnwindsItself) // X2, M5
     driver.on.load = [](drm_device*, unsigned long) { return -EIO; };
     ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
         drm_device* drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        const std::size_t listed = checked_count(parent.devres);
         EXPECT_EQ(-EIO, drm_registration::create_owned_by_device(b, drm));
+        EXPECT_EQ(listed, checked_count(parent.devres)) << "it is not the parent's";
         driver.on.load = nullptr;
         EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm)) << "once more";
         return 0;
     }));
     EXPECT_EQ(0, parent.unbind());
+}
+
+// What `load` takes for its device is still there when the unplug takes mappings away.
+TEST_F(RegistrationTest, WhatLoadAttachesToTheParentIsReleasedAfterTheUnplug) // X2, M5, C1
+{
+    driver.on.load = [this](drm_device*, unsigned long) {
+        return devm_add_action(static_cast<device*>(&parent), [this] { log.add("what load attached"); });
+    };
+    driver.on.unmap = [this](drm_device*, drm_file*) { log.add("unmap"); };
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    client file(drm);
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ((events{"unmap", "what load attached"}), log.take());
 }
 
 TEST_F(RegistrationTest, OwnedRegistrationAfterTheCloseIsENODEV) // X2, V4

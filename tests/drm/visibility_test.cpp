@@ -144,6 +144,16 @@ TEST_F(VisibilityTest, UnplugFromAGuardedHandlerIsASelfRevokeAndFromAPlainOneIsN
     EXPECT_EQ(-ENODEV, file.ioctl(scripted_driver::plain));
 }
 
+TEST_F(VisibilityTest, AGuardThatWasMovedFromIsEmpty) // M6
+{
+    drm_dev_guard first(drm);
+    const drm_dev_guard second(std::move(first));
+    EXPECT_FALSE(first); // NOLINT(bugprone-use-after-move)
+    EXPECT_TRUE(second);
+    EXPECT_EQ(-EDEADLK, drm_dev_unplug(drm));
+    EXPECT_EQ(1u, warns.take().size());
+}
+
 TEST_F(VisibilityTest, DetachedGuardIsLeftByAnotherThread) // V5, M6
 {
     drm_dev_guard here(drm);

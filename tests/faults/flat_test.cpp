@@ -76,6 +76,18 @@ TEST(FlatTest, ResourcesInTwoSteps) // C4, C7, C8
     });
 }
 
+TEST(FlatTest, StringsOfAnyLength) // A7
+{
+    expect_flat([] {
+        struct {
+            devres_head devres;
+        } owner;
+        for (const int length : {5, 500})
+            EXPECT_TRUE(managed::kasprintf(&owner, "%*d", length, 7));
+        devres_drain(&owner.devres);
+    });
+}
+
 TEST(FlatTest, AFailedDeadlockCheckKeepsNoBinding) // D3 (0)
 {
     warn_capture warns;

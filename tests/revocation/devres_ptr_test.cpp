@@ -13,6 +13,7 @@
 
 #include <devres/detail/revocation_stats.h>
 #include <devres/devres_ptr.h>
+#include <devres/revocable.h>
 
 #include "device/scripted_device.h"
 #include "revocation/tracked.h"
@@ -352,7 +353,7 @@ TEST_F(DevresPtrTest, CreateAfterTheCloseGivesENODEVAndLeavesOutAlone) // V4
                          +[](const bound_device& bound, int* n) {
                              ++*n;
                              EXPECT_EQ(-ENODEV, handle::create(bound, &kept, track, 9));
-                             EXPECT_TRUE(kept) << "changed only on success";
+                             EXPECT_TRUE(kept.access(bound)) << "changed only on success";
                          },
                          &results));
     };
@@ -360,6 +361,42 @@ TEST_F(DevresPtrTest, CreateAfterTheCloseGivesENODEVAndLeavesOutAlone) // V4
     EXPECT_EQ(1, results);
     EXPECT_EQ(t.made, t.destroyed);
     kept.reset();
+}
+
+// The library destroys that object, although no pass does: so its destructor waits for nobody.
+TEST_F(DevresPtrTest, DestructorOfAnObjectThatCameAfterTheCloseDoesNotWaitForAnotherRevoke) // V1, V4, V6
+{
+    tracking of_slow;
+    revocable<tracked> slow(&of_slow);
+    doorway inside;
+    doorway leave;
+    std::thread reader([&] {
+        auto guard = slow.try_access();
+        inside.open();
+        leave.pass();
+    });
+    inside.pass();
+    std::thread winner([&] { EXPECT_TRUE(slow.revoke()); });
+    while (!slow.is_revoked())
+        std::this_thread::yield();
+    t.in_destructor = [&] { EXPECT_FALSE(slow.revoke()); }; // or it waits for the reader for ever
+    ASSERT_EQ(0, dev.bind());
+    dev.on_remove = [&](const bound_device& b) {
+        EXPECT_EQ(0, devm_add_action(
+                         b,
+                         +[](const bound_device& bound, tracking* track) {
+                             std::thread([&] {
+                                 handle late;
+                                 EXPECT_EQ(-ENODEV, handle::create(bound, &late, track));
+                             }).join();
+                         },
+                         &t));
+    };
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+    leave.open();
+    winner.join();
+    reader.join();
 }
 
 TEST_F(DevresPtrTest, ReleaseCallbackMayRevokeAndDropSiblings) // V6, V8, C11

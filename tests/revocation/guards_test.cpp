@@ -185,6 +185,92 @@ TEST_F(GuardsTest, RevokingThousandsOneByOneWithReadersOfAllOthers) // V2, V3
     EXPECT_EQ(static_cast<int>(count), t.destroyed);
 }
 
+TEST_F(GuardsTest, GuardsEndedOutOfOrderDoNotUseTheRecordUp) // V2, V7
+{
+    object r(&t);
+    for (int i = 0; i != 100; ++i) {
+        auto first = r.try_access();
+        auto second = r.try_access();
+        first = {};
+    }
+    detail::gate gate;
+    detail::reader_slot* slot = detail::try_enter(gate, {"here.cpp", 1});
+    EXPECT_GT(static_cast<int>(sizeof(detail::reader_record::slots)), detail::slot_index(slot))
+        << "a loose one";
+    detail::leave(slot);
+}
+
+TEST_F(GuardsTest, ASlotDoesNotNameTheObjectOfItsFormerGuard) // V3
+{
+    detail::domain_gate domain;
+    detail::gate member;
+    detail::gate alone;
+    detail::leave(detail::try_enter(domain, member, {"here.cpp", 1}));
+    detail::reader_slot* slot = detail::try_enter(alone, {"here.cpp", 2}); // the same slot
+    EXPECT_FALSE(detail::has_readers(detail::reader_set(member)));
+    EXPECT_TRUE(detail::has_readers(detail::reader_set(alone)));
+    detail::leave(slot);
+}
+
+TEST_F(GuardsTest, FreeLooseSlotsAreCountedAndTooManyOfThemGoBack) // V2
+{
+    std::thread([] {
+        detail::gate gate;
+        bool gave_some_back = false;
+        for (const std::size_t count : {1u, 9u, 40u, 200u}) {
+            std::vector<detail::reader_slot*> taken;
+            std::uint32_t before = 0;
+            const auto check = [&] {
+                const detail::reader_record& mine = *detail::my_record;
+                std::uint32_t length = 0;
+                for (const detail::reader_slot* slot = mine.loose; slot; ++length)
+                    slot = reinterpret_cast<const detail::reader_slot*>(slot->object.load());
+                ASSERT_EQ(length, mine.loose_count);
+                ASSERT_GE(64u, length);
+                gave_some_back = gave_some_back || length + 1 < before;
+                before = length;
+            };
+            while (taken.size() != count) {
+                taken.push_back(detail::detach(detail::try_enter(gate, {"here.cpp", 1})));
+                check();
+            }
+            before = 0;
+            for (detail::reader_slot* slot : taken) {
+                detail::leave(slot);
+                check();
+            }
+        }
+        EXPECT_TRUE(gave_some_back);
+    }).join();
+}
+
+TEST_F(GuardsTest, AnotherThreadsGuardBeyondItsRecordIsNotASelfRevoke) // V2, V5
+{
+    object r(&t);
+    object other(&t);
+    const auto nest = [&other] {
+        std::vector<object::guard> guards;
+        while (guards.size() != detail::reader_record::capacity)
+            guards.push_back(other.try_access());
+        return guards;
+    };
+    doorway inside;
+    doorway over;
+    std::thread reader([&] {
+        const auto guards = nest();
+        auto guard = r.try_access();
+        inside.open();
+        while (!r.is_revoked() && !over.is_open())
+            std::this_thread::yield();
+    });
+    inside.pass();
+    auto guards = nest();
+    guards.push_back(other.try_access());
+    EXPECT_TRUE(r.revoke());
+    over.open();
+    reader.join();
+}
+
 // --- From one thread to another (V5) -----------------------------------------------------------------------
 
 TEST_F(GuardsTest, DetachedGuardEndsOnAnotherThreadAndIsWaitedFor) // V5
@@ -223,6 +309,24 @@ TEST_F(GuardsTest, DetachedGuardIsNotReportedAsASelfRevoke) // V5
         });
     }
     EXPECT_TRUE(r.revoke()); // waits; no WARN
+    ender.join();
+}
+
+TEST_F(GuardsTest, GuardBeyondTheRecordThatIsDetachedIsNotReportedAsASelfRevoke) // V2, V5
+{
+    object r(&t);
+    object other(&t);
+    std::vector<object::guard> nested;
+    while (nested.size() != detail::reader_record::capacity)
+        nested.push_back(other.try_access());
+    doorway over;
+    std::thread ender([&, guard = r.try_access().detach()]() mutable {
+        while (!r.is_revoked() && !over.is_open())
+            std::this_thread::yield();
+        guard = {};
+    });
+    EXPECT_TRUE(r.revoke()); // waits; no WARN
+    over.open();
     ender.join();
 }
 
@@ -565,6 +669,28 @@ TEST_F(GuardsTest, RecordsOfEndedThreadsAreUsedAgain) // V7
     std::sort(seen.begin(), seen.end());
     seen.erase(std::unique(seen.begin(), seen.end()), seen.end());
     EXPECT_LE(seen.size(), 3u);
+}
+
+TEST_F(GuardsTest, ThreadsThatReadAtTheSameTimeHaveARecordEach) // V7
+{
+    constexpr std::size_t count = 4;
+    object r(&t);
+    for (int round = 0; round != 2; ++round) { // what the first round leaves is spare in the second
+        std::latch all_inside(count);
+        const void* records[count] = {};
+        std::vector<std::thread> readers;
+        for (const void*& record : records) {
+            readers.emplace_back([&] {
+                auto guard = r.try_access();
+                record = detail::my_record;
+                all_inside.arrive_and_wait();
+            });
+        }
+        for (std::thread& reader : readers)
+            reader.join();
+        std::sort(std::begin(records), std::end(records));
+        EXPECT_EQ(std::end(records), std::unique(std::begin(records), std::end(records)));
+    }
 }
 
 // --- Moving, giving up -------------------------------------------------------------------------------------

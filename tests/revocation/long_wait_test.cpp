@@ -134,6 +134,24 @@ TEST_F(LongWaitTest, NamesTheOwnerThatTheCallerWaitsFor) // V11
     warns.take();
 }
 
+TEST_F(LongWaitTest, AReportThatFindsNobodyInsideAnyMoreSaysNothing) // V11
+{
+    struct {
+        detail::gate gate;
+        int asked = 0;
+    } once;
+    const auto is_inside_when_first_asked = [](const void* context, detail::identity domain,
+                                               detail::identity) {
+        auto& self = *const_cast<decltype(once)*>(static_cast<const decltype(once)*>(context));
+        return domain == self.gate.id() && self.asked++ == 0;
+    };
+    detail::reader_slot* slot = detail::try_enter(once.gate, {"here.cpp", 1});
+    detail::wait_for_readers({is_inside_when_first_asked, &once});
+    EXPECT_LE(2, once.asked);
+    EXPECT_TRUE(warns.take().empty());
+    detail::leave(slot);
+}
+
 TEST_F(LongWaitTest, ZeroIsNever) // V11
 {
     devres_set_wait_warning(0);

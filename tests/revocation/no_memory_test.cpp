@@ -107,6 +107,29 @@ TEST_F(NoMemoryTest, NestingDeeperThanTheRecordAndDetachingWork) // V2, V5
     EXPECT_TRUE(r.revoke());
 }
 
+TEST_F(NoMemoryTest, GuardsThatOutliveThreadsWithoutARecordMayEndAnywhere) // V2, V5
+{
+    constexpr int count = 20; // more than there are records for
+    object r(&t, 7);
+    std::vector<object::guard> guards(count);
+    std::latch all_inside(count);
+    std::atomic<int> without_record{0};
+    std::vector<std::thread> readers;
+    for (object::guard& guard : guards) {
+        readers.emplace_back([&] {
+            guard = r.try_access();
+            without_record += detail::my_record ? 0 : 1;
+            all_inside.arrive_and_wait();
+        });
+    }
+    for (std::thread& reader : readers)
+        reader.join();
+    EXPECT_LE(count - 12, without_record);
+    guards.clear();
+    EXPECT_TRUE(warns.take().empty()) << "their threads are gone, so nobody else could have ended them";
+    EXPECT_TRUE(r.revoke());
+}
+
 TEST_F(NoMemoryTest, ABugLineSaysThatThereIsNoSlotLeft)
 {
     object r(&t);

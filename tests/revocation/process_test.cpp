@@ -20,6 +20,7 @@
 #include <devres/revocable.h>
 
 #include "device/scripted_device.h"
+#include "revocation/records.h"
 #include "revocation/tracked.h"
 #include "support/environment.h"
 #include "support/threads.h"
@@ -138,6 +139,44 @@ TEST_F(ForkTest, DetachedGuardsBelongToTheChildAsWell)
     }));
 }
 
+TEST_F(ForkTest, GuardsBeyondTheRecordAreStillTheForkingThreadsInTheChild) // V2, V5
+{
+    object r(&t, 7);
+    object other(&t, 8);
+    std::vector<object::guard> nested;
+    while (nested.size() != detail::reader_record::capacity)
+        nested.push_back(other.try_access());
+    auto guard = r.try_access();
+    EXPECT_TRUE(in_child([&] {
+        warn_capture warns;
+        if (r.revoke() || warns.take().size() != 1)
+            return false; // a self-revoke
+        guard = {};
+        nested.clear();
+        return warns.take().empty() && r.revoke() && other.revoke();
+    }));
+}
+
+TEST_F(ForkTest, GuardsThatHaveOutlivedTheirThreadBelongToTheChildAsWell) // V2
+{
+    object in_record(&t, 7);
+    object beyond(&t, 8);
+    object other(&t, 9);
+    std::vector<object::guard> orphans;
+    std::thread([&] {
+        orphans.push_back(in_record.try_access());
+        while (orphans.size() != detail::reader_record::capacity)
+            orphans.push_back(other.try_access());
+        orphans.push_back(beyond.try_access());
+    }).join();
+    EXPECT_TRUE(in_child([&] {
+        if (in_record.revoke(nowait) || beyond.revoke(nowait))
+            return false;
+        orphans.clear();
+        return in_record.revoke() && beyond.revoke();
+    }));
+}
+
 // A new thread of the child may well get the address of one that did not come along.
 TEST_F(ForkTest, NewThreadOfTheChildInheritsNothingFromOneThatIsGone)
 {
@@ -190,6 +229,29 @@ TEST_F(ForkTest, LooseSlotsOfTheChildAreUsedAgain)
             return false;
         guards.clear();
         return r.revoke();
+    }));
+}
+
+TEST_F(ForkTest, WhatTheOthersHadIsUsedAgainInTheChild)
+{
+#if defined(DEVRES_TEST_TSAN)
+    GTEST_SKIP() << "ThreadSanitizer lets the child of a process with threads start none";
+#endif
+    object r(&t, 7);
+    const reader_elsewhere reader([&] {
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 300; ++i)
+            guards.push_back(r.try_access());
+        return guards;
+    });
+    EXPECT_TRUE(in_child([&] {
+        const std::uint32_t records = detail::thread_records.count();
+        const std::uint32_t loose = detail::loose_slots.count();
+        std::vector<object::guard> guards;
+        for (int i = 0; i != 250; ++i)
+            guards.push_back(r.try_access());
+        std::thread([&] { (void)r.try_access(); }).join();
+        return detail::thread_records.count() == records && detail::loose_slots.count() == loose;
     }));
 }
 

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
@@ -234,6 +235,86 @@ TEST_F(RevocableTest, LoserInsideADestructorThatTheLibraryRunsReturnsAtOnce) // 
     leave.open();
     winner.join();
     reader.join();
+}
+
+// A revoke that waits for a reader. Another one waits for it, but not from where the library releases
+// something.
+class revoke_under_way {
+public:
+    revoke_under_way() : object(&tracked_)
+    {
+        inside_.pass();
+        winner_ = std::thread([this] { EXPECT_TRUE(object.revoke()); });
+        while (!object.is_revoked())
+            std::this_thread::yield();
+    }
+    ~revoke_under_way()
+    {
+        leave_.open();
+        winner_.join();
+        reader_.join();
+    }
+
+private:
+    tracking tracked_;
+    doorway inside_;
+    doorway leave_;
+
+public:
+    revocable<tracked> object;
+
+private:
+    std::thread reader_{[this] {
+        auto guard = object.try_access();
+        inside_.open();
+        leave_.pass();
+    }};
+    std::thread winner_;
+};
+
+// A callable whose destructor loses such a revoke.
+struct losing_callable {
+    explicit losing_callable(revoke_under_way* r) : slow(r) {}
+    losing_callable(losing_callable&& other) noexcept : slow(std::exchange(other.slow, nullptr)) {}
+    losing_callable& operator=(losing_callable&&) = delete;
+    ~losing_callable()
+    {
+        if (slow) {
+            EXPECT_FALSE(slow->object.revoke()); // or never
+        }
+    }
+    void operator()() const {}
+    revoke_under_way* slow;
+};
+
+TEST_F(RevocableTest, LoserReturnsAtOnceWhereverTheLibraryReleasesOneThing) // V1, V6
+{
+    revoke_under_way slow;
+    session owner;
+    constexpr auto lose = +[](revoke_under_way* r) { EXPECT_FALSE(r->object.revoke()); };
+    ASSERT_EQ(0, managed::add_action(&owner, lose, &slow));
+    EXPECT_EQ(0, managed::release_action(&owner, lose, &slow));
+    auto* made = managed::create<losing_callable>(&owner, &slow);
+    EXPECT_EQ(0, managed::destroy(&owner, made));
+    devres_action later;
+    ASSERT_EQ(0, managed::add_action(&owner, losing_callable(&slow), &later));
+    EXPECT_EQ(0, later.cancel());
+}
+
+TEST_F(RevocableTest, LoserInsideTheDestructorOfAnAbandonedObjectReturnsAtOnce) // V1, V6, A8
+{
+    struct abandoned {
+        abandoned(devres_head* head, revoke_under_way* r) : slow(r)
+        {
+            std::thread([head] { devres_release_all(head); }).join(); // comes past its place
+        }
+        ~abandoned() { EXPECT_FALSE(slow->object.revoke()); }
+        revoke_under_way* slow;
+    };
+    revoke_under_way slow;
+    session owner;
+    EXPECT_EQ(nullptr, managed::create<abandoned>(&owner, &owner.devres, &slow));
+    EXPECT_EQ(1u, warns.take().size());
 }
 
 TEST_F(RevocableTest, DestructorOfTheObjectMayRevokeItsOwnContainer) // V1, V6: nested drop inside a release

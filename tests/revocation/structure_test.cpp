@@ -20,6 +20,7 @@
 
 #include "device/scripted_device.h"
 #include "revocation/tracked.h"
+#include "support/run_again.h"
 #include "support/session.h"
 #include "support/system_calls.h"
 #include "support/threads.h"
@@ -466,6 +467,13 @@ TEST_F(OddEndTest, WhatIsNotMembarrierIsChosenByTheEnvironment) // V13
     const long offered = ::syscall(SYS_membarrier, MEMBARRIER_CMD_QUERY, 0, 0);
     EXPECT_EQ(!refused && offered > 0 && (offered & MEMBARRIER_CMD_PRIVATE_EXPEDITED),
               detail::have_membarrier());
+}
+
+TEST(BarrierEnvironmentTest, MembarrierCanBeRefused) // V13
+{
+    const char* test = "OddEndTest.WhatIsNotMembarrierIsChosenByTheEnvironment";
+    EXPECT_EQ(0, run_again("DEVRES_NO_MEMBARRIER=0", test));
+    EXPECT_EQ(0, run_again("DEVRES_NO_MEMBARRIER=1", test));
 }
 
 } // namespace

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// A memory_resource that counts, checks what is given back, and fails when told to.
+// A memory_resource that counts, checks what is given back, and fails when told to. What it gives is full of
+// rubbish, and so is what it gets back: who counts on zeros, or looks at freed memory, does not get away with
+// it.
 //
 // Thread safety: any thread; the settings are for the test's own thread.
 #pragma once
 
 #include <cstddef>
+#include <cstring>
 #include <functional>
 #include <limits>
 #include <map>
@@ -47,6 +50,7 @@ public:
     std::function<void()> on_call;
 
 private:
+    static constexpr int rubbish = 0xa5;
     static constexpr std::size_t never = std::numeric_limits<std::size_t>::max();
     std::size_t largest_ = std::size_t{1} << 40; // more would end a run under AddressSanitizer
     struct block {
@@ -62,6 +66,7 @@ private:
             return std::pmr::null_memory_resource()->allocate(
                 bytes, alignment); // throws, whatever we are built with
         void* p = ::operator new(bytes, std::align_val_t(alignment));
+        std::memset(p, rubbish, bytes);
         const std::lock_guard held(lock_);
         blocks_[p] = {bytes, alignment};
         live_bytes_ += bytes;
@@ -83,6 +88,7 @@ private:
             EXPECT_EQ(found->second.alignment, alignment) << "given back with another alignment";
             live_bytes_ -= found->second.bytes;
             alignment = found->second.alignment;
+            std::memset(p, rubbish, found->second.bytes);
             blocks_.erase(found);
         }
         ::operator delete(p, std::align_val_t(alignment));

@@ -118,7 +118,10 @@ void keep_only_this_thread_locked(std::uint32_t thread_before) noexcept
         reader_record& record = thread_records.at(n);
         record.loose = nullptr; // keep_only_loose_of_locked() gathers them
         record.loose_count = 0;
-        if (&record == mine)
+        // A guard that has outlived its thread may be the forking thread's by now.
+        const bool orphaned =
+            record.state.load(std::memory_order_relaxed) == reader_record::life::orphaned && !is_idle(record);
+        if (&record == mine || orphaned)
             continue;
         for (reader_slot& slot : record.slots)
             slot.domain.store(0, std::memory_order_relaxed);
