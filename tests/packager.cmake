@@ -65,6 +65,11 @@ endif()
 devres_add_packager_test(packages
     ${CMAKE_CURRENT_SOURCE_DIR}/package/run.sh ${CMAKE_CURRENT_BINARY_DIR}/package)
 
+# A sanitizer that the program has and the library has not.
+devres_add_packager_test(sanitizer_mismatch
+    ${CMAKE_CURRENT_SOURCE_DIR}/sanitizers/run.sh ${CMAKE_CURRENT_BINARY_DIR}/sanitizers ${CMAKE_CXX_COMPILER}
+    "-I$<JOIN:$<TARGET_PROPERTY:devres_core,INTERFACE_INCLUDE_DIRECTORIES>,;-I>" $<TARGET_FILE:devres_core> -pthread)
+
 # gdb in batch mode, with the printers of devres_core/gdb.
 devres_add_packager_test(gdb_printers
     ${CMAKE_CURRENT_SOURCE_DIR}/gdb/run.sh ${CMAKE_CURRENT_BINARY_DIR}/gdb ${CMAKE_CXX_COMPILER}

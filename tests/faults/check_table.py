@@ -20,7 +20,7 @@ def without_noise(text):
     text = re.sub(r'"(?:\\.|[^"\\])*"', '""', text)
     text = re.sub(r"^\s*#(?:[^\n]*\\\n)*[^\n]*", " ", text, flags=re.MULTILINE)
     text = re.sub(r"\[\[.*?\]\]", " ", text, flags=re.DOTALL)
-    return re.sub(r"\b(DEVRES_\w+|__attribute__)\s*\((?:[^()]|\([^()]*\))*\)", " ", text)
+    return re.sub(r"\b(DEVRES_\w+|_GLIBCXX_\w+|__attribute__)\s*\((?:[^()]|\([^()]*\))*\)", " ", text)
 
 
 def block_end(text, begin):

@@ -78,7 +78,7 @@ struct devres_owner_ops {
 //
 // Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (a
 // std::pmr::memory_resource, or null for malloc) when first needed, reused by this head, and given back when
-// the head has been drained. Who passes one includes <memory_resource>.
+// the head has been drained. Who passes one includes the header that defines it.
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
 // of a callable on it, and, if the owner ends in a release callback, the call that runs this callback: so it
 // is no member of such an owner.

@@ -33,8 +33,10 @@ private:
         done,
     };
 
-    step look_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
-    step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head));
+    [[gnu::always_inline]] step look_locked(devres_head* head, unused_memory* unused) noexcept
+        DEVRES_REQUIRES(list_of(head));
+    [[gnu::always_inline]] step end_locked(devres_head* head, unused_memory* unused) noexcept
+        DEVRES_REQUIRES(list_of(head));
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -95,7 +97,7 @@ int owner_end::depth_locked(devres_head* head) const noexcept
     return depth;
 }
 
-owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
+inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
 {
     if (!joined_) {
         mine_.join_locked(head);
@@ -165,11 +167,11 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
     return true;
 }
 
-owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
+inline owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
     if (block* memory = memory_of(head)) {
         memory_of(head) = nullptr;
-        if (!keep_for_outer_locked(head, memory))
+        if (mine_.is_alone_locked(head) || !keep_for_outer_locked(head, memory))
             mine_.kept_ = memory;
     }
     *unused = mine_.forget_freed();
@@ -282,15 +284,13 @@ int devres_drain(devres_head* head) noexcept
     return owner_end(head, owner_end::head_afterwards::lives, "devres_drain").run();
 }
 
-devres_head::~devres_head()
+// No analysis: nobody else comes any more, and who was here last is seen by who finds the lock free.
+devres_head::~devres_head() DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
-    // Mostly it has been drained, and nobody is left. The lock is taken all the same: a pass that has just
-    // left may still be about to release it.
-    {
-        const guard held(this, "~devres_head");
-        if (list_.empty_locked() && !passes_ && !memory_)
-            return;
-    }
+    // Mostly it has been drained, and nobody is left. A pass that has just left may still be about to release
+    // the lock.
+    if (list_.is_free() && list_.empty_locked() && !passes_ && !memory_)
+        return;
     owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
 }
 

@@ -8,6 +8,8 @@
 // have one.
 //
 // Does not: see copies in another namespace of dlmopen().
+//
+// It is also here that a program under a sanitizer hears that the library is not.
 
 #include "env/posix/module.h"
 
@@ -23,6 +25,11 @@
 
 // Weak: a program linked with -static has no use for it, and would be warned about it.
 extern "C" [[gnu::weak]] void* dlopen(const char* file, int mode) noexcept;
+
+// Defined by the sanitizers' runtimes. NOLINTBEGIN(bugprone-reserved-identifier): their names
+extern "C" [[gnu::weak]] void __tsan_init() noexcept;
+extern "C" [[gnu::weak]] void __asan_init() noexcept;
+// NOLINTEND(bugprone-reserved-identifier)
 
 // The note: sizes of name and contents, type, name, contents (the form of what must not be there twice).
 asm(".pushsection .note.devres,\"a\",%note\n"
@@ -129,12 +136,42 @@ void stay_loaded() noexcept
     static_cast<void>(dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE));
 }
 
+#if defined(__has_feature)
+#define DEVRES_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define DEVRES_HAS_FEATURE(feature) 0
+#endif
+#if defined(__SANITIZE_THREAD__) || DEVRES_HAS_FEATURE(thread_sanitizer)
+constexpr bool built_with_tsan = true;
+#else
+constexpr bool built_with_tsan = false;
+#endif
+#if defined(__SANITIZE_ADDRESS__) || DEVRES_HAS_FEATURE(address_sanitizer)
+constexpr bool built_with_asan = true;
+#else
+constexpr bool built_with_asan = false;
+#endif
+
+void compare_sanitizers() noexcept
+{
+    if (!built_with_tsan && __tsan_init)
+        warn("load", nullptr,
+             "this program is built with -fsanitize=thread and devres is not: it will report races that are "
+             "none");
+    if (!built_with_asan && __asan_init)
+        warn("load", nullptr,
+             "this program is built with -fsanitize=address and devres is not: overflows in managed memory "
+             "will "
+             "not be found");
+}
+
 } // namespace
 
 void join_process() noexcept
 {
     reject_second_copy();
     stay_loaded();
+    compare_sanitizers();
 }
 
 } // namespace devres::detail

@@ -51,15 +51,26 @@ void devres_host_free(void *memory)
 #ifdef CONFIG_KASAN
 #include "../../mm/kasan/kasan.h"
 
-/* For memory that the core parcels out, in slots of whole granules. */
+/*
+ * For memory that the core parcels out. Slots are whole granules, but krealloc moves the end of one to anywhere:
+ * what precedes @memory in its granule is in use, and what follows the end in its granule is not.
+ */
 void devres_host_poison(const void *memory, unsigned long bytes)
 {
-	kasan_poison(memory, round_up(bytes, KASAN_GRANULE_SIZE), KASAN_SLAB_FREE, false);
+	const char *granule = PTR_ALIGN_DOWN((const char *)memory, KASAN_GRANULE_SIZE);
+	const char *from = PTR_ALIGN((const char *)memory, KASAN_GRANULE_SIZE);
+	const char *to = PTR_ALIGN((const char *)memory + bytes, KASAN_GRANULE_SIZE);
+
+	if (granule != from)
+		kasan_unpoison(granule, (const char *)memory - granule, false);
+	kasan_poison(from, to - from, KASAN_SLAB_FREE, false);
 }
 
 void devres_host_unpoison(const void *memory, unsigned long bytes)
 {
-	kasan_unpoison(memory, bytes, false);
+	const char *granule = PTR_ALIGN_DOWN((const char *)memory, KASAN_GRANULE_SIZE);
+
+	kasan_unpoison(granule, (const char *)memory + bytes - granule, false);
 }
 #endif
 

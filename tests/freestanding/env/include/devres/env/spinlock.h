@@ -23,6 +23,8 @@ public:
         }
     }
 
+    bool is_free() const noexcept { return !held_.load(std::memory_order_acquire); }
+
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:
