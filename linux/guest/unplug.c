@@ -51,6 +51,8 @@ struct destroy_dumb {
 
 static const char *driver;
 static atomic_bool stop;
+/* A module is not removed while somebody has a file of it: meanwhile clients close theirs after each call. */
+static atomic_bool makes_way;
 static atomic_long sessions, calls, refused, pages;
 
 static void pause_ms(long ms)
@@ -94,7 +96,7 @@ static void *client(void *unused)
 			continue;
 		}
 		sessions++;
-		for (int i = 0; i < 20 && !stop; i++) {
+		for (int i = 0; i < 20 && !stop && !makes_way; i++) {
 			struct create_dumb dumb = { .height = 16, .width = 64, .bpp = 32 };
 			struct map_dumb map = {};
 			char name[32];
@@ -116,6 +118,8 @@ static void *client(void *unused)
 			ioctl(fd, DESTROY_DUMB, &(struct destroy_dumb){ .handle = dumb.handle });
 		}
 		close(fd);
+		if (makes_way)
+			pause_ms(20);
 	}
 	return NULL;
 }
@@ -144,12 +148,14 @@ static int remove_module(void)
 {
 	int result = -1;
 
+	makes_way = 1;
 	for (int tries = 0; tries < 20000; tries++) {
 		result = syscall(SYS_delete_module, driver, O_NONBLOCK) ? -errno : 0;
 		if (result != -EAGAIN && result != -EBUSY)
 			break;
 		pause_ms(1);
 	}
+	makes_way = 0;
 	return result;
 }
 
@@ -186,7 +192,7 @@ int main(int argc, char **argv)
 		char name[32];
 
 		if (!is_rtc)
-			pause_ms(30);
+			pause_ms(300);
 		if (!is_rtc && !is_module) {
 			for (int tries = 0; fd < 0 && tries < 3000; tries++) {
 				fd = open_card();
