@@ -27,4 +27,8 @@ bool are_same_kind(const resource_ops* a, const resource_ops* b) noexcept;
 
 extern const resource_ops memory_ops;
 
+// krealloc (A6). What has to move is requested by `request`, and gets a block of its own if `is_alone`.
+void* resize_memory(devres_head* head, void* p, std::size_t size, const allocation_request& request,
+                    bool is_alone) noexcept;
+
 } // namespace devres::detail

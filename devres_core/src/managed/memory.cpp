@@ -53,12 +53,16 @@ std::size_t room_to_grow(std::size_t old_size, std::size_t size) noexcept
 // Moves the memory at `p` to a new block, which takes its place in the order. Until the contents are copied
 // the new block counts as being constructed, so that nobody frees it; the old one is claimed meanwhile.
 // Returns: null without memory, or if the block was freed meanwhile, which is the caller's error.
-void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t size, gfp_t gfp) noexcept
+void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t size,
+                  const allocation_request& request, bool is_alone) noexcept
 {
     place moved(head, "krealloc", place::listing::later);
-    if (!moved.take(&memory_ops, room_to_grow(old_size, size), alignof(std::max_align_t), {gfp}) &&
-        !moved.take(&memory_ops, size, alignof(std::max_align_t), {gfp}))
-        return nullptr;
+    resource_shape shape{.size = room_to_grow(old_size, size), .is_alone = is_alone};
+    if (!moved.take(&memory_ops, shape, request)) {
+        shape.size = size;
+        if (!moved.take(&memory_ops, shape, request))
+            return nullptr;
+    }
     if (resource_state::of(moved.res()).storage() == storage_kind::block)
         prefix_of(moved.res()).size = size;
     looked_up found;
@@ -73,7 +77,7 @@ void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t 
         return nullptr;
     }
     std::memcpy(moved.memory(), p, old_size < size ? old_size : size);
-    if ((gfp & __GFP_ZERO) && size > old_size)
+    if ((request.gfp & __GFP_ZERO) && size > old_size)
         std::memset(static_cast<char*>(moved.memory()) + old_size, 0, size - old_size);
     if (logging()) [[unlikely]]
         log_event("REM", head, {"memory", "memory", nullptr, old_size, found.res});
@@ -122,6 +126,12 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noe
 {
     if (is_no_memory(p))
         return attach_memory(head, size, gfp);
+    return resize_memory(head, p, size, {gfp, -1, __builtin_return_address(0)}, false);
+}
+
+void* resize_memory(devres_head* head, void* p, std::size_t size, const allocation_request& request,
+                    bool is_alone) noexcept
+{
     if (size == 0)
         return free_memory(head, p, "krealloc") ? ZERO_SIZE_PTR : nullptr;
     std::size_t old_size = 0;
@@ -142,8 +152,8 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, gfp_t gfp) noe
         return nullptr;
     }
     if (!fits)
-        return move_memory(head, p, old_size, size, gfp);
-    if ((gfp & __GFP_ZERO) && size > old_size)
+        return move_memory(head, p, old_size, size, request, is_alone);
+    if ((request.gfp & __GFP_ZERO) && size > old_size)
         std::memset(static_cast<char*>(p) + old_size, 0, size - old_size);
     return p;
 }

@@ -21,7 +21,7 @@ construction::construction(devres_head* head, const resource_ops* ops, std::size
 {
     auto* made = ::new (static_cast<void*>(rest_)) place(head, "new", place::listing::now);
     const bool taken = shared == sharing::with_handle ? made->take_shared(ops, size, align)
-                                                      : made->take(ops, size, align, {});
+                                                      : made->take(ops, {size, align}, {});
     memory_ = taken ? made->memory() : nullptr;
 }
 

@@ -8,10 +8,9 @@
 
 namespace devres::detail {
 
-bool place::take(const resource_ops* ops, std::size_t size, std::size_t align,
-                 const allocation_request& request) noexcept
+bool place::take(const resource_ops* ops, resource_shape shape, const allocation_request& request) noexcept
 {
-    const resource_shape shape{size, align, life_state::constructing};
+    shape.life = life_state::constructing;
     res_ = attach(
         presence_.head(), ops, shape, function_, request, [](void*) {}, &presence_, listed_);
     return res_ != nullptr;

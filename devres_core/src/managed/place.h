@@ -27,9 +27,9 @@ public:
     place(const place&) = delete;
     place& operator=(const place&) = delete;
 
-    // Takes memory for `size` bytes. Returns: false on no memory.
-    bool take(const resource_ops* ops, std::size_t size, std::size_t align,
-              const allocation_request& request) noexcept;
+    // Takes memory for what `shape` says; the life it starts with is the place's to say.
+    // Returns: false on no memory.
+    bool take(const resource_ops* ops, resource_shape shape, const allocation_request& request) noexcept;
     // The same, shared with a handle.
     bool take_shared(const resource_ops* ops, std::size_t size, std::size_t align) noexcept;
 

@@ -15,11 +15,12 @@ struct resource_shape {
     std::size_t align = alignof(std::max_align_t);
     life_state life = life_state::listed;
     bool is_action = false; // then the size in the header is a hint into the index instead
+    bool is_alone = false;  // in a block of its own, however small it is
 
     // Of its slot; slot_classes if it needs a block of its own.
     unsigned size_class() const noexcept
     {
-        return align > alignof(std::max_align_t) ? slot_classes : class_for_payload(size);
+        return is_alone || align > alignof(std::max_align_t) ? slot_classes : class_for_payload(size);
     }
     // Of the header.
     std::uint32_t size_field() const noexcept { return is_action ? 0 : static_cast<std::uint32_t>(size); }

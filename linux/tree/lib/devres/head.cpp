@@ -272,20 +272,18 @@ void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, i
         if (zeroed)
             std::memset(memory, 0, size);
     };
-    const resource_shape shape{size};
-    resource* res =
-        gfp & zones
-            ? attach_in_own_block(h, &memory_ops, shape, "kmalloc", wanted, fill, nullptr, true)
-            : attach(h, &memory_ops, shape, "kmalloc", wanted, fill);
+    const resource_shape shape{.size = size, .is_alone = (gfp & zones) != 0};
+    resource* res = attach(h, &memory_ops, shape, "kmalloc", wanted, fill);
     if (!res)
         return nullptr;
     tell("ADD", h, {"memory", "memory", nullptr, size});
     return res->payload();
 }
 
-void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsigned gfp, int, unsigned long)
+void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsigned gfp, int nid,
+                           unsigned long caller)
 {
-    return resize_memory(cpp(head), p, size, gfp);
+    return resize_memory(cpp(head), p, size, request(gfp, nid, caller), (gfp & zones) != 0);
 }
 
 int devres_head_kfree(devres_head* head, const void* p)

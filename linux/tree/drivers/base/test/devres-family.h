@@ -16,6 +16,7 @@
 #include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/ktime.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
@@ -244,6 +245,31 @@ static void family_krealloc(struct kunit *test)
 	own_end(test, own);
 #else
 	kunit_skip(test, "this kernel's family has no krealloc");
+#endif
+}
+
+/* Memory comes from the zone that its flags name, also among other memory and after it has moved. */
+static void family_zone(struct kunit *test)
+{
+#ifdef CONFIG_ZONE_DMA
+	own_t *own = own_create(test);
+	char *memory;
+
+	KUNIT_ASSERT_NOT_NULL(test, own_kmalloc(own, 16, GFP_KERNEL));
+	memory = own_kmalloc(own, 16, GFP_KERNEL | GFP_DMA);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	KUNIT_EXPECT_EQ(test, page_zonenum(virt_to_page(memory)), ZONE_DMA);
+#if HAS_KREALLOC
+	memory = own_krealloc(own, memory, 200, GFP_KERNEL | GFP_DMA);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	KUNIT_EXPECT_EQ(test, page_zonenum(virt_to_page(memory)), ZONE_DMA);
+	memory = own_krealloc(own, memory, 5000, GFP_KERNEL | GFP_DMA);
+	KUNIT_ASSERT_NOT_NULL(test, memory);
+	KUNIT_EXPECT_EQ(test, page_zonenum(virt_to_page(memory)), ZONE_DMA);
+#endif
+	own_end(test, own);
+#else
+	kunit_skip(test, "this kernel has no zone for DMA");
 #endif
 }
 
@@ -730,6 +756,7 @@ static int family_init(struct kunit *test)
 	KUNIT_CASE(family_memory),		\
 	KUNIT_CASE(family_strings),		\
 	KUNIT_CASE(family_krealloc),		\
+	KUNIT_CASE(family_zone),		\
 	KUNIT_CASE(family_callback_adds),	\
 	KUNIT_CASE(family_callback_frees_neighbour),	\
 	KUNIT_CASE(family_many),		\
