@@ -52,6 +52,7 @@ def initramfs(linux, out):
     subprocess.run(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", root / "bin/unplug",
                     linux.HERE / "guest/unplug.c"], check=True)
     add_file(root, "/init", linux.HERE / "guest/init")
+    (root / "init").chmod(0o755)
     add_file(root, "/vkms.ko", out / "drivers/gpu/drm/vkms/vkms.ko")
     # drm_info asks libpci's and libdrm's tables for names; it does without.
     return pack(root)
