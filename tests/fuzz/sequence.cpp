@@ -921,6 +921,7 @@ public:
     void begin_release_of_binding(work* w)
     {
         w->pending = dev->take_all();
+        w->whole = true;
         works.push_back(w);
         closing = true;
         if (owned)
