@@ -10,6 +10,7 @@
 #include <devres/diagnostics.h>
 
 #include "process.h"
+#include "trace.h"
 
 namespace hotunplug {
 namespace {
@@ -49,6 +50,7 @@ void count_event(const char* op, devres::devres_head* head, const char* kind, co
         ++attached;
     else
         ++ended;
+    trace_add(op, head, kind, name, size);
     if (log_before)
         log_before(op, head, kind, name, size);
 }

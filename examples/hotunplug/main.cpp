@@ -11,6 +11,7 @@
 #include "demo.h"
 #include "process.h"
 #include "timeline.h"
+#include "trace.h"
 
 namespace hotunplug {
 namespace {
@@ -23,7 +24,8 @@ Prints who did what and when, draws it, and checks it; exits with 0 if all was a
 
   --clients N      so many client processes, 1 to 8 (default 3)
   --fail-probe N   instead: the N-th step of the driver's probe fails, 1 to 8
-  --svg PATH       where the picture goes (default: hotunplug.svg beside the program)
+  --svg PATH       where the picture goes (default: hotunplug.svg beside the program); the trace, from
+                   which the thin bars are drawn, goes beside it as .json
   --help           this
 )";
 
@@ -98,6 +100,8 @@ int run(const options& chosen)
                                   : "the plug is pulled";
     const std::string svg = chosen.svg.empty() ? beside_the_program() : chosen.svg;
     all.expect(timeline_write_svg(svg, "hotunplug: " + title, clients), "the picture is in " + svg);
+    const std::string json = std::filesystem::path(svg).replace_extension(".json");
+    all.expect(trace_write_json(json), "the trace of its resources, for Perfetto, is in " + json);
     const bool ok = all.print();
     std::puts(ok ? "\nall as it should be" : "\nNOT as it should be");
     return ok ? 0 : 1;

@@ -40,7 +40,7 @@ std::int64_t now_ns()
     if (i >= shared_list::capacity)
         return;
     entry& e = list->slots[i].value;
-    e.ns = now_ns() - start_ns;
+    e.ns = timeline_now_ns();
     e.who = who;
     e.kind = kind;
     e.which = which;
@@ -73,6 +73,11 @@ std::string name_of_lane(lane who)
     if (who == hardware_lane)
         return "hardware";
     return "client " + std::to_string(who - hardware_lane);
+}
+
+std::int64_t timeline_now_ns()
+{
+    return now_ns() - start_ns;
 }
 
 void timeline_start()

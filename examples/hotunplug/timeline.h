@@ -52,6 +52,9 @@ struct entry {
 // Call once, before anything is added and before the first fork.
 void timeline_start();
 
+// Since timeline_start().
+std::int64_t timeline_now_ns();
+
 // Adds an entry, now. Longer text is cut; what does not fit into the list is counted and reported at the end.
 [[gnu::format(printf, 2, 3)]] void note(lane who, const char* format, ...);
 [[gnu::format(printf, 3, 4)]] void mark(lane who, event kind, const char* format, ...);

@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: MIT
 //
 // The timeline as a picture. Time runs downwards, one row for each entry: what happens within microseconds
-// stays legible. From left to right: milliseconds; the resources, each a bar from taken to released; a lane
-// for everybody, thick while the hardware is plugged in or the client has its file open; the words.
+// stays legible. From left to right: milliseconds; the driver's steps, each a bar from taken to released;
+// thin, every resource of the library's log; a lane for everybody, thick while the hardware is plugged in or
+// the client has its file open; the words.
 //
 // No two labels can overlap: each row has one, and the columns' heads are as steep as they are far apart.
 #include <algorithm>
 #include <cstdarg>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <map>
 
 #include "timeline.h"
+#include "trace.h"
 
 namespace hotunplug {
 namespace {
 
 constexpr int row_height = 20, heading_height = 38, head_height = 150, margin = 24;
 constexpr int bars_x = 110, bar_step = 24, lane_step = 34, letter_width = 8; // 13px monospace is 7.8 wide
+constexpr int thin_step = 13, longest_name = 24;
+constexpr const char* green = "#2b8a3e"; // the drm_device's: until the last close
+constexpr const char* blue = "#1971c2";  // the device's: until unbind
 
 constexpr const char* ink = "#1f2933";
 constexpr const char* faint = "#9aa5b1";
@@ -33,9 +39,9 @@ const char* colour_of(resource which)
     case resource::drm_device:
     case resource::memfd:
     case resource::mapping:
-        return "#2b8a3e"; // the drm_device's: until the last close
+        return green;
     default:
-        return "#1971c2"; // the device's: until unbind
+        return blue;
     }
 }
 
@@ -54,7 +60,8 @@ std::string escaped(const std::string& text)
 
 class picture {
 public:
-    picture(std::vector<entry> entries, int clients) : entries_(std::move(entries)), lanes_(2 + clients)
+    picture(std::vector<entry> entries, std::vector<bar> trace, int clients)
+        : entries_(std::move(entries)), trace_(std::move(trace)), lanes_(2 + clients)
     {
         std::size_t longest = 0;
         int y = head_height + margin;
@@ -65,7 +72,7 @@ public:
         }
         end_ = y + row_height / 2;
         width_ = words_x() + static_cast<int>(longest) * letter_width + margin;
-        height_ = end_ + 5 * row_height;
+        height_ = end_ + 6 * row_height;
     }
 
     std::string draw(const std::string& title)
@@ -79,6 +86,7 @@ public:
         for (std::size_t i = 0; i < entries_.size(); ++i)
             draw_band(entries_[i], rows_[i]);
         draw_bars();
+        draw_trace();
         draw_lanes();
         for (std::size_t i = 0; i < entries_.size(); ++i)
             draw_row(entries_[i], rows_[i]);
@@ -105,7 +113,11 @@ private:
     }
 
     static int bar_x(resource which) { return bars_x + static_cast<int>(which) * bar_step; }
-    static int lane_x(lane who) { return bars_x + resource_count * bar_step + 20 + who * lane_step; }
+    static int thin_x(std::size_t n)
+    {
+        return bars_x + resource_count * bar_step + static_cast<int>(n) * thin_step;
+    }
+    int lane_x(lane who) const { return thin_x(trace_.size()) + 20 + who * lane_step; }
     int words_x() const { return lane_x(lanes_); }
     static const char* colour_of_lane(lane who) { return lane_colours[who % std::ssize(lane_colours)]; }
 
@@ -133,14 +145,46 @@ private:
               colour, escaped(name).c_str());
     }
 
+    // Without namespaces, and not longer than there is room.
+    static std::string short_name(std::string name)
+    {
+        for (const char* word :
+             {"(anonymous namespace)::", "{anonymous}::", "hotunplug::", "devres::", "posix::"})
+            for (std::size_t at = 0; (at = name.find(word)) != std::string::npos;)
+                name.erase(at, std::strlen(word));
+        return name.size() <= longest_name ? name : name.substr(0, longest_name - 3) + "...";
+    }
+
     void draw_heads()
     {
         text(margin + 32, head_height, "", "ms");
         for (int i = 0; i < resource_count; ++i)
             draw_head(bar_x(static_cast<resource>(i)), colour_of(static_cast<resource>(i)),
                       name_of(static_cast<resource>(i)));
+        for (std::size_t n = 0; n < trace_.size(); ++n)
+            print(R"-(<text transform="translate(%d %d) rotate(-60)" font-size="9" fill="%s">%s</text>)-",
+                  thin_x(n) + 3, head_height, colour_of_owner(trace_[n]),
+                  escaped(short_name(trace_[n].name)).c_str());
         for (lane who = 0; who < lanes_; ++who)
             draw_head(lane_x(who), colour_of_lane(who), name_of_lane(who));
+    }
+
+    static const char* colour_of_owner(const bar& b) { return b.owner == "drm_device" ? green : blue; }
+    // The row of the last entry before that time.
+    int row_at(std::int64_t ns) const
+    {
+        const auto next = std::ranges::upper_bound(entries_, ns, {}, &entry::ns);
+        return next == entries_.begin() ? rows_.front()
+                                        : rows_[static_cast<std::size_t>(next - entries_.begin()) - 1];
+    }
+    void draw_trace()
+    {
+        for (std::size_t n = 0; n < trace_.size(); ++n) {
+            const int from = row_at(trace_[n].from_ns);
+            print(R"(<rect x="%d" y="%d" width="5" height="%d" fill="%s" fill-opacity="0.6"/>)",
+                  thin_x(n) - 2, from - 4, std::max(row_at(trace_[n].to_ns) - from, 2),
+                  colour_of_owner(trace_[n]));
+        }
     }
 
     void draw_band(const entry& e, int y)
@@ -244,10 +288,13 @@ private:
             text(bars_x + 18, y, "", row.meaning);
             y += row_height;
         }
+        text(bars_x + 18, y, "", "thin: every resource in the library's log");
+        y += row_height;
         text(bars_x + 18, y, "", "thick lanes: the hardware is plugged in, the client has its file open");
     }
 
     std::vector<entry> entries_;
+    std::vector<bar> trace_;
     std::vector<int> rows_; // the baseline of each entry
     lane lanes_;
     int end_ = 0;
@@ -261,7 +308,7 @@ private:
 bool timeline_write_svg(const std::string& path, const std::string& title, int clients)
 {
     std::ofstream file(path);
-    file << picture(timeline_by_time(), clients).draw(title);
+    file << picture(timeline_by_time(), trace_bars(), clients).draw(title);
     file.close();
     return file.good();
 }
