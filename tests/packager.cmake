@@ -70,6 +70,11 @@ devres_add_packager_test(sanitizer_mismatch
     ${CMAKE_CURRENT_SOURCE_DIR}/sanitizers/run.sh ${CMAKE_CURRENT_BINARY_DIR}/sanitizers ${CMAKE_CXX_COMPILER}
     "-I$<JOIN:$<TARGET_PROPERTY:devres_core,INTERFACE_INCLUDE_DIRECTORIES>,;-I>" $<TARGET_FILE:devres_core> -pthread)
 
+# The lines of a program's source in messages and dumps.
+devres_add_packager_test(origin_lines
+    ${CMAKE_CURRENT_SOURCE_DIR}/origins/run.sh ${CMAKE_CURRENT_BINARY_DIR}/origins ${CMAKE_CXX_COMPILER}
+    "-I$<JOIN:$<TARGET_PROPERTY:devres_core,INTERFACE_INCLUDE_DIRECTORIES>,;-I>" $<TARGET_FILE:devres_core> -pthread)
+
 # gdb in batch mode, with the printers of devres_core/gdb.
 devres_add_packager_test(gdb_printers
     ${CMAKE_CURRENT_SOURCE_DIR}/gdb/run.sh ${CMAKE_CURRENT_BINARY_DIR}/gdb ${CMAKE_CXX_COMPILER}

@@ -15,6 +15,7 @@
 #include <devres/env/lock.h>
 
 #include "env/env.h"
+#include "env/posix/source_line.h"
 #include "env/posix/symbol.h"
 
 namespace devres::detail {
@@ -128,8 +129,10 @@ void describe_place(const void* code, char* text, std::size_t bytes) noexcept
     const char* slash = std::strrchr(module.dli_fname, '/');
     const auto offset =
         reinterpret_cast<std::uintptr_t>(code) - reinterpret_cast<std::uintptr_t>(module.dli_fbase);
-    std::snprintf(text, bytes, "%s (%s+0x%zx)", name, slash ? slash + 1 : module.dli_fname,
-                  static_cast<std::size_t>(offset));
+    char place[256];
+    const bool has_line = source_line_of(code, place, sizeof place);
+    std::snprintf(text, bytes, "%s%s%s (%s+0x%zx)", name, has_line ? " at " : "", place,
+                  slash ? slash + 1 : module.dli_fname, static_cast<std::size_t>(offset));
 }
 
 [[gnu::constructor]] void listen_if_told() noexcept

@@ -21,7 +21,9 @@ void forget_origin(const void* resource) noexcept;
 
 struct origin {
     std::uint64_t milliseconds = 0; // since then
-    char where[384] = {};           // `f(int) (program+0x1234)`, of which addr2line understands the latter
+    // `f(int) at file.cpp:12 (program+0x1234)`; the middle part if debugging information can be read, and the
+    // last one for addr2line.
+    char where[640] = {};
 };
 // Returns: false if it is not known.
 bool origin_of(const void* resource, origin* out) noexcept;
