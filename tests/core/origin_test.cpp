@@ -73,9 +73,7 @@ TEST_F(OriginTest, DumpsSayWhereAndHowLongAgo)
     ASSERT_TRUE(origin_test::attach_memory_there(&owner));
     const std::string text = dump(devres_format::text);
     EXPECT_THAT(text, HasSubstr("memory, 40 bytes, attached "));
-    EXPECT_THAT(
-        text,
-        HasSubstr(" ms ago in origin_test::attach_memory_there(devres::test::bench_owner*)"));
+    EXPECT_THAT(text, HasSubstr(" ms ago in origin_test::attach_memory_there(devres::test::bench_owner*)"));
     EXPECT_THAT(text, HasSubstr(" (test_core+0x")); // before that comes the line, in a build that has lines
     EXPECT_THAT(text, HasSubstr("ms ago in origin_test::attach_action_here("));
     EXPECT_THAT(dump(devres_format::json), HasSubstr("\"attached_in\":\"origin_test::attach_action_here("));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// libdw is loaded when it is first needed, and is no dependency: its functions are found by name, and what they
-// take is declared here as its documentation has it.
+// libdw is loaded when it is first needed, and is no dependency: its functions are found by name, and what
+// they take is declared here as its documentation has it.
 
 #include "env/posix/source_line.h"
 
