@@ -75,6 +75,7 @@ std::vector<bar> trace_bars()
             found->second.to_ns = e.ns;
     }
     std::vector<bar> all;
+    all.reserve(bars.size());
     for (auto& [id, b] : bars)
         all.push_back(std::move(b));
     return all;
