@@ -151,6 +151,24 @@ TEST_F(DevresPtrTest, ReleaseOfAGroupFromInsideAGuardNamesNoPathOfTheLibrary) //
     EXPECT_EQ(1, t.destroyed);
 }
 
+TEST_F(DevresPtrTest, AReaderThatIsInsideSomethingElseIsRefusedAsWell) // V1, V2, V4
+{
+    handle stays;
+    handle ends_early;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &stays, &t));
+        return handle::create(b, &ends_early, &t);
+    }));
+    tracking of_other;
+    revocable<tracked> other(&of_other);
+    const auto inside = other.try_access();
+    EXPECT_TRUE(ends_early.revoke());
+    EXPECT_FALSE(ends_early.try_access());
+    EXPECT_TRUE(stays.try_access());
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_FALSE(stays.try_access());
+}
+
 TEST_F(DevresPtrTest, DroppingTheLastHandleDestroysTheObjectEarly) // V8
 {
     handle a;
