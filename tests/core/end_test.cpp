@@ -517,6 +517,39 @@ TEST_F(EndTest, ALogHookMayEndTheOwnerOfAHandle)
     EXPECT_THAT(log.take(), IsEmpty());
 }
 
+// C15: a head ends, without a drain, while another thread takes its last resource by a handle. Whoever comes
+// second, the head is not touched once it has gone.
+TEST_F(EndTest, AHeadMayEndWhileAHandleTakesItsLastResource)
+{
+    struct plain_owner {
+        devres_head devres;
+    };
+    devres_action handle;
+    std::atomic<int> begun{0};
+    std::atomic<int> done{0};
+    constexpr int rounds = 2000;
+    std::thread canceller([&] {
+        for (int round = 1; round <= rounds; ++round) {
+            while (begun.load(std::memory_order_acquire) != round)
+                std::this_thread::yield();
+            handle.cancel();
+            done.store(round, std::memory_order_release);
+        }
+    });
+    for (int round = 1; round <= rounds; ++round) {
+        auto* own = new plain_owner;
+        ASSERT_EQ(0, managed::add_action(
+                         own, [] {}, &handle));
+        begun.store(round, std::memory_order_release);
+        delete own;
+        while (done.load(std::memory_order_acquire) != round)
+            std::this_thread::yield();
+    }
+    canceller.join();
+    for (const std::string& message : warnings.take())
+        EXPECT_THAT(message, HasSubstr("still on a head that is being destroyed"));
+}
+
 // V12: the operations of a type stand in each module that uses it; what one has made another one recognises.
 TEST_F(EndTest, KindsAreRecognisedByTypeAndNotByAddress)
 {

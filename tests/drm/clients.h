@@ -5,12 +5,14 @@
 
 #include <functional>
 #include <string>
+#include <thread>
 
 #include <gtest/gtest.h>
 
 #include <devres/drm_managed.h>
 
 #include "support/event_log.h"
+#include "support/threads.h"
 
 namespace devres::test {
 
@@ -101,6 +103,30 @@ public:
 private:
     drm_file* file_ = nullptr;
     int error_;
+};
+
+// A thread inside the section until somebody unplugs, who waits for it; then it calls `meanwhile`.
+class inside_until_unplugged {
+public:
+    template <class Meanwhile>
+    inside_until_unplugged(drm_device* drm, Meanwhile meanwhile)
+        : thread_([this, drm, meanwhile] {
+              const drm_dev_guard guard(drm);
+              inside_.open();
+              while (!drm_dev_is_unplugged(drm))
+                  std::this_thread::yield();
+              meanwhile();
+          })
+    {
+        inside_.pass();
+    }
+    ~inside_until_unplugged() { thread_.join(); }
+    inside_until_unplugged(const inside_until_unplugged&) = delete;
+    inside_until_unplugged& operator=(const inside_until_unplugged&) = delete;
+
+private:
+    doorway inside_;
+    std::thread thread_;
 };
 
 } // namespace devres::test

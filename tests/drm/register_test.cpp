@@ -306,33 +306,15 @@ TEST_F(RegisterTest, LoadThatFailsInsideTheSectionIsReportedAndNotWaitedFor) // 
 
 TEST_F(RegisterTest, RegisterWhileUnplugWaitsIsENODEV) // M5
 {
-    doorway inside;
-    std::thread reader([&] {
-        drm_dev_guard guard(drm);
-        inside.open();
-        while (!drm_dev_is_unplugged(drm))
-            std::this_thread::yield();
-        EXPECT_EQ(-ENODEV, drm_dev_register(drm));
-    });
-    inside.pass();
+    const inside_until_unplugged reader(drm, [&] { EXPECT_EQ(-ENODEV, drm_dev_register(drm)); });
     EXPECT_EQ(0, drm_dev_unplug(drm));
-    reader.join();
 }
 
 TEST_F(RegisterTest, OpenWhileUnplugWaitsIsENODEV) // M5
 {
     ASSERT_EQ(0, drm_dev_register(drm));
-    doorway inside;
-    std::thread reader([&] {
-        drm_dev_guard guard(drm);
-        inside.open();
-        while (!drm_dev_is_unplugged(drm))
-            std::this_thread::yield();
-        EXPECT_EQ(-ENODEV, client(drm).error());
-    });
-    inside.pass();
+    const inside_until_unplugged reader(drm, [&] { EXPECT_EQ(-ENODEV, client(drm).error()); });
     EXPECT_EQ(0, drm_dev_unplug(drm));
-    reader.join();
 }
 
 TEST_F(RegisterTest, LoadMayDropTheReferenceThatRegisterWasCalledWith) // C14, M1

@@ -3,6 +3,7 @@
 // X1, X2: drm_registration, and D3, V4 for a registration that the parent owns.
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -108,22 +109,16 @@ TEST_F(RegistrationTest, DestructorRunsOnAnyThreadAndWaitsForThoseInside) // X1
     drm_device* drm = drm_dev_alloc(&driver, &parent);
     auto registration = std::make_unique<drm_registration>();
     ASSERT_EQ(0, drm_registration::create(drm, registration.get()));
-    doorway inside;
     std::atomic<bool> left{false};
-    std::thread reader([&] {
-        drm_dev_guard guard(drm);
-        inside.open();
-        while (!drm_dev_is_unplugged(drm))
-            std::this_thread::yield();
+    std::optional<inside_until_unplugged> reader(std::in_place, drm, [&] {
         linger();
         left = true;
     });
-    inside.pass();
     std::thread([&] {
         registration.reset();
         EXPECT_TRUE(left);
     }).join();
-    reader.join();
+    reader.reset();
     drm_dev_put(drm);
 }
 
@@ -330,18 +325,11 @@ TEST_F(RegistrationTest, UnbindWithAnOwnedRegistrationAndNoContainerWaitsForItsR
         EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
         return devm_add_action(static_cast<device*>(b), [&] { EXPECT_TRUE(left) << "released too early"; });
     }));
-    doorway inside;
-    std::thread reader([&] {
-        drm_dev_guard guard(drm);
-        inside.open();
-        while (!drm_dev_is_unplugged(drm))
-            std::this_thread::yield();
+    const inside_until_unplugged reader(drm, [&] {
         linger();
         left = true;
     });
-    inside.pass();
     EXPECT_EQ(0, parent.unbind());
-    reader.join();
 }
 
 // `remove` wakes the sleeper, whose condition does not hold yet, so it sleeps again. The close is what it

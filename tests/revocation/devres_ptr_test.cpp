@@ -16,6 +16,7 @@
 #include <devres/revocable.h>
 
 #include "device/scripted_device.h"
+#include "revocation/revoke_under_way.h"
 #include "revocation/tracked.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
@@ -384,20 +385,8 @@ TEST_F(DevresPtrTest, CreateAfterTheCloseGivesENODEVAndLeavesOutAlone) // V4
 // The library destroys that object, although no pass does: so its destructor waits for nobody.
 TEST_F(DevresPtrTest, DestructorOfAnObjectThatCameAfterTheCloseDoesNotWaitForAnotherRevoke) // V1, V4, V6
 {
-    tracking of_slow;
-    revocable<tracked> slow(&of_slow);
-    doorway inside;
-    doorway leave;
-    std::thread reader([&] {
-        auto guard = slow.try_access();
-        inside.open();
-        leave.pass();
-    });
-    inside.pass();
-    std::thread winner([&] { EXPECT_TRUE(slow.revoke()); });
-    while (!slow.is_revoked())
-        std::this_thread::yield();
-    t.in_destructor = [&] { EXPECT_FALSE(slow.revoke()); }; // or it waits for the reader for ever
+    revoke_under_way slow;
+    t.in_destructor = [&] { EXPECT_FALSE(slow.object.revoke()); }; // or it waits for the reader for ever
     ASSERT_EQ(0, dev.bind());
     dev.on_remove = [&](const bound_device& b) {
         EXPECT_EQ(0, devm_add_action(
@@ -412,9 +401,6 @@ TEST_F(DevresPtrTest, DestructorOfAnObjectThatCameAfterTheCloseDoesNotWaitForAno
     };
     EXPECT_EQ(0, dev.unbind());
     EXPECT_EQ(1, t.destroyed);
-    leave.open();
-    winner.join();
-    reader.join();
 }
 
 TEST_F(DevresPtrTest, ReleaseCallbackMayRevokeAndDropSiblings) // V6, V8, C11

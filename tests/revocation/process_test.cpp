@@ -74,6 +74,14 @@ protected:
         std::thread thread_;
     };
 
+    static std::vector<object::guard> take(unsigned many, const object& of)
+    {
+        std::vector<object::guard> guards;
+        while (guards.size() != many)
+            guards.push_back(of.try_access());
+        return guards;
+    }
+
     tracking t;
 };
 
@@ -90,9 +98,7 @@ TEST_F(ForkTest, ChildDoesNotWaitForReadersBeyondTheFixedTable)
     object r(&t, 7);
     object other(&t, 8);
     const reader_elsewhere reader([&] {
-        std::vector<object::guard> guards;
-        for (int i = 0; i != 20; ++i)
-            guards.push_back(other.try_access());
+        std::vector<object::guard> guards = take(20, other);
         guards.push_back(r.try_access());
         return guards;
     });
@@ -112,9 +118,7 @@ TEST_F(ForkTest, ChildUnbindsWhileTheParentsReadersAreInside)
 TEST_F(ForkTest, GuardsOfTheForkingThreadAreStillInsideInTheChild)
 {
     object r(&t, 7);
-    std::vector<object::guard> guards;
-    for (int i = 0; i != 20; ++i)
-        guards.push_back(r.try_access());
+    std::vector<object::guard> guards = take(20, r);
     EXPECT_TRUE(in_child([&] {
         warn_capture warns;
         if (r.revoke() || warns.take().size() != 1)
@@ -188,10 +192,7 @@ TEST_F(ForkTest, NewThreadOfTheChildInheritsNothingFromOneThatIsGone)
     std::atomic<const void*> address{nullptr};
     const reader_elsewhere reader([&] {
         address = detail::this_thread();
-        std::vector<object::guard> guards;
-        for (int i = 0; i != 20; ++i)
-            guards.push_back(r.try_access());
-        return guards;
+        return take(20, r);
     });
     EXPECT_TRUE(in_child([&] {
         warn_capture warns;
@@ -213,16 +214,9 @@ TEST_F(ForkTest, NewThreadOfTheChildInheritsNothingFromOneThatIsGone)
 TEST_F(ForkTest, LooseSlotsOfTheChildAreUsedAgain)
 {
     object r(&t, 7);
-    const reader_elsewhere reader([&] {
-        std::vector<object::guard> guards;
-        for (int i = 0; i != 300; ++i)
-            guards.push_back(r.try_access());
-        return guards;
-    });
+    const reader_elsewhere reader([&] { return take(300, r); });
     EXPECT_TRUE(in_child([&] {
-        std::vector<object::guard> guards;
-        for (int i = 0; i != 500; ++i)
-            guards.push_back(r.try_access());
+        std::vector<object::guard> guards = take(500, r);
         for (const object::guard& guard : guards)
             guard->check();
         if (r.revoke(nowait))
@@ -239,18 +233,11 @@ TEST_F(ForkTest, WhatTheOthersHadIsUsedAgainInTheChild)
 #endif
     object r(&t, 7);
     (void)r.try_access(); // this thread has a record
-    const reader_elsewhere reader([&] {
-        std::vector<object::guard> guards;
-        for (int i = 0; i != 300; ++i)
-            guards.push_back(r.try_access());
-        return guards;
-    });
+    const reader_elsewhere reader([&] { return take(300, r); });
     EXPECT_TRUE(in_child([&] {
         const std::uint32_t records = detail::thread_records.count();
         const std::uint32_t loose = detail::loose_slots.count();
-        std::vector<object::guard> guards;
-        for (int i = 0; i != 250; ++i)
-            guards.push_back(r.try_access());
+        std::vector<object::guard> guards = take(250, r);
         std::thread([&] { (void)r.try_access(); }).join();
         return detail::thread_records.count() == records && detail::loose_slots.count() == loose;
     }));
@@ -266,9 +253,7 @@ TEST_F(ForkTest, ForksWhileOtherThreadsEnterLeaveAndRevoke)
     std::vector<std::thread> others;
     others.emplace_back([&] {
         while (!stop) {
-            std::vector<object::guard> guards;
-            for (int i = 0; i != 20; ++i)
-                guards.push_back(r.try_access());
+            std::vector<object::guard> guards = take(20, r);
         }
     });
     others.emplace_back([&] {

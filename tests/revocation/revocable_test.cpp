@@ -14,6 +14,7 @@
 #include <devres/managed.h>
 #include <devres/revocable.h>
 
+#include "revocation/revoke_under_way.h"
 #include "revocation/tracked.h"
 #include "support/session.h"
 #include "support/threads.h"
@@ -183,94 +184,27 @@ TEST_F(RevocableTest, LoserReturnsOnlyWhenTheObjectIsGone) // V1; Linux's return
 
 TEST_F(RevocableTest, LoserInsideAReleaseCallbackReturnsAtOnce) // V1, V6
 {
-    revocable<tracked> r(&t);
-    doorway inside;
-    doorway leave;
-    std::thread reader([&] {
-        auto guard = r.try_access();
-        inside.open();
-        leave.pass();
-        guard->check();
-    });
-    inside.pass();
-    std::thread winner([&] { EXPECT_TRUE(r.revoke()); });
-    while (!r.is_revoked())
-        std::this_thread::yield();
-    {
-        session owner;
-        bool called = false;
-        ASSERT_EQ(0, managed::add_action(&owner, [&] {
-                      called = true;
-                      EXPECT_FALSE(r.revoke()); // would wait for the reader for ever
-                  }));
-        devres_release_all(&owner.devres);
-        EXPECT_TRUE(called);
-    }
-    EXPECT_EQ(0, t.destroyed);
-    leave.open();
-    winner.join();
-    reader.join();
-    EXPECT_EQ(1, t.destroyed);
+    revoke_under_way slow;
+    session owner;
+    bool called = false;
+    ASSERT_EQ(0, managed::add_action(&owner, [&] {
+                  called = true;
+                  EXPECT_FALSE(slow.object.revoke()); // would wait for the reader for ever
+              }));
+    devres_release_all(&owner.devres);
+    EXPECT_TRUE(called);
+    EXPECT_EQ(0, slow.tracked_objects.destroyed);
 }
 
 TEST_F(RevocableTest, LoserInsideADestructorThatTheLibraryRunsReturnsAtOnce) // V1, V6
 {
-    revocable<tracked> slow(&t);
-    doorway inside;
-    doorway leave;
-    std::thread reader([&] {
-        auto guard = slow.try_access();
-        inside.open();
-        leave.pass();
-    });
-    inside.pass();
-    std::thread winner([&] { EXPECT_TRUE(slow.revoke()); });
-    while (!slow.is_revoked())
-        std::this_thread::yield();
+    revoke_under_way slow;
     tracking other;
-    other.in_destructor = [&] { EXPECT_FALSE(slow.revoke()); };
+    other.in_destructor = [&] { EXPECT_FALSE(slow.object.revoke()); };
     revocable<tracked> r(&other);
     EXPECT_TRUE(r.revoke());
     EXPECT_EQ(1, other.destroyed);
-    leave.open();
-    winner.join();
-    reader.join();
 }
-
-// A revoke that waits for a reader. Another one waits for it, but not from where the library releases
-// something.
-class revoke_under_way {
-public:
-    revoke_under_way() : object(&tracked_)
-    {
-        inside_.pass();
-        winner_ = std::thread([this] { EXPECT_TRUE(object.revoke()); });
-        while (!object.is_revoked())
-            std::this_thread::yield();
-    }
-    ~revoke_under_way()
-    {
-        leave_.open();
-        winner_.join();
-        reader_.join();
-    }
-
-private:
-    tracking tracked_;
-    doorway inside_;
-    doorway leave_;
-
-public:
-    revocable<tracked> object;
-
-private:
-    std::thread reader_{[this] {
-        auto guard = object.try_access();
-        inside_.open();
-        leave_.pass();
-    }};
-    std::thread winner_;
-};
 
 // A callable whose destructor loses such a revoke.
 struct losing_callable {

@@ -11,8 +11,6 @@
 //                  void release(token)
 //                  void acquire_exclusive()      as acquire(), but until release_exclusive() even the thread
 //                  void release_exclusive()      that holds the lock finds try_acquire() failing
-//                  bool is_free() const          nobody holds it, and what the last holder did is seen; may
-//                                                always be false
 //                class lock and class scoped_lock, for short sections of anything else; src/list needs none
 //   thread.h     this_thread() and class release_scope
 //   wait_clock.h class wait_clock, which says when a wait has become so long that it is to be reported

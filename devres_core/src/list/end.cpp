@@ -194,7 +194,7 @@ void owner_end::finish_outer() noexcept
 
 void owner_end::release() noexcept
 {
-    if (then_ == head_afterwards::ends && !warned_ && !mine_.is_empty()) {
+    if (then_ == head_afterwards::ends && !warned_) {
         warn(function_, mine_.head_, describe(mine_.pending_),
              "still on a head that is being destroyed; released now");
         warned_ = true;
@@ -284,13 +284,15 @@ int devres_drain(devres_head* head) noexcept
     return owner_end(head, owner_end::head_afterwards::lives, "devres_drain").run();
 }
 
-// No analysis: nobody else comes any more, and who was here last is seen by who finds the lock free.
-devres_head::~devres_head() DEVRES_NO_THREAD_SAFETY_ANALYSIS
+devres_head::~devres_head()
 {
-    // Mostly it has been drained, and nobody is left. A pass that has just left may still be about to release
-    // the lock.
-    if (list_.is_free() && list_.empty_locked() && !passes_ && !memory_)
-        return;
+    // Mostly it has been drained, and nobody is left. The lock is taken all the same: another thread may be
+    // taking the last resource by a handle, and a pass that has just left may still be about to release it.
+    {
+        const guard held(this, "~devres_head");
+        if (list_.empty_locked() && !passes_ && !memory_)
+            return;
+    }
     owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
 }
 

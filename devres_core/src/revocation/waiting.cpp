@@ -16,7 +16,6 @@ namespace devres::detail {
 
 namespace {
 
-constexpr identity identity_step = 2 * revoke::of_domain;
 constinit std::atomic<identity> last_identity{revoke::reserved};
 constinit std::atomic<std::size_t> reader_waits{0};
 
@@ -50,7 +49,7 @@ private:
 
 gate::gate(identity kind) noexcept
     : state_{{have_membarrier() ? 0u : revoke::fenced}},
-      id_(last_identity.fetch_add(identity_step, std::memory_order_relaxed) + identity_step + kind)
+      id_(last_identity.fetch_add(revoke::step, std::memory_order_relaxed) + revoke::step + kind)
 {
 }
 

@@ -70,8 +70,11 @@ public:
 private:
     static constexpr std::size_t first_size = 4;
 
-    // Identities are consecutive numbers.
-    binding_member** bucket_of(identity id) const noexcept { return &buckets_[id & (size_ - 1)]; }
+    // The gates of members have consecutive identities.
+    binding_member** bucket_of(identity id) const noexcept
+    {
+        return &buckets_[id / revoke::step & (size_ - 1)];
+    }
     void link(binding_member* member) noexcept;
     template <class Visit>
     void for_each(Visit visit) const noexcept;

@@ -31,9 +31,6 @@ public:
     resource_list(const resource_list&) = delete;
     resource_list& operator=(const resource_list&) = delete;
 
-    // Nobody holds it. What the last holder did happens before a true.
-    bool is_free() const noexcept { return lock_.is_free(); }
-
     bool empty_locked() const noexcept DEVRES_REQUIRES(this);
 
     // Walking: null at either end.

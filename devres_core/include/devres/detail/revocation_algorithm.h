@@ -43,6 +43,7 @@ struct revocation {
     // leftover.
     static constexpr identity of_domain = 1; // a bit in the identity of what has objects
     static constexpr identity reserved = 2;  // nobody's: the slot is taken, and says nothing
+    static constexpr identity step = 2;      // from one identity to the next
     struct slot {
         atomic<identity> domain;
         atomic<identity> object;

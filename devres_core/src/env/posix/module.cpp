@@ -22,13 +22,18 @@
 #include <unistd.h>
 
 #include <devres/detail/report.h>
+#include <devres/env/built_with.h>
 
 // Weak: a program linked with -static has no use for it, and would be warned about it.
 extern "C" [[gnu::weak]] void* dlopen(const char* file, int mode) noexcept;
 
 // Defined by the sanitizers' runtimes. NOLINTBEGIN(bugprone-reserved-identifier): their names
+#if !defined(DEVRES_TSAN)
 extern "C" [[gnu::weak]] void __tsan_init() noexcept;
+#endif
+#if !defined(DEVRES_ASAN)
 extern "C" [[gnu::weak]] void __asan_init() noexcept;
+#endif
 // NOLINTEND(bugprone-reserved-identifier)
 
 // The note: sizes of name and contents, type, name, contents (the form of what must not be there twice).
@@ -136,33 +141,18 @@ void stay_loaded() noexcept
     static_cast<void>(dlopen(self.dli_fname, RTLD_NOW | RTLD_NOLOAD | RTLD_NODELETE));
 }
 
-#if defined(__has_feature)
-#define DEVRES_HAS_FEATURE(feature) __has_feature(feature)
-#else
-#define DEVRES_HAS_FEATURE(feature) 0
-#endif
-#if defined(__SANITIZE_THREAD__) || DEVRES_HAS_FEATURE(thread_sanitizer)
-constexpr bool built_with_tsan = true;
-#else
-constexpr bool built_with_tsan = false;
-#endif
-#if defined(__SANITIZE_ADDRESS__) || DEVRES_HAS_FEATURE(address_sanitizer)
-constexpr bool built_with_asan = true;
-#else
-constexpr bool built_with_asan = false;
-#endif
-
 void compare_sanitizers() noexcept
 {
-    if (!built_with_tsan && __tsan_init)
+#if !defined(DEVRES_TSAN)
+    if (__tsan_init)
         warn("load", nullptr,
-             "this program is built with -fsanitize=thread and devres is not: it will report races that are "
-             "none");
-    if (!built_with_asan && __asan_init)
+             "this program is built with -fsanitize=thread and devres is not: it will report false races");
+#endif
+#if !defined(DEVRES_ASAN)
+    if (__asan_init)
         warn("load", nullptr,
-             "this program is built with -fsanitize=address and devres is not: overflows in managed memory "
-             "will "
-             "not be found");
+             "this program is built with -fsanitize=address and devres is not: it will miss overflows");
+#endif
 }
 
 } // namespace

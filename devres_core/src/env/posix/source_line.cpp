@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // libdw is loaded when it is first needed, and is no dependency: its functions are found by name, and what
-// they take is declared here as its documentation has it.
+// they take is declared here as its documentation has it. A program linked with -static goes without.
 
 #include "env/posix/source_line.h"
 
@@ -13,6 +13,9 @@
 #include <unistd.h>
 
 #include <devres/env/lock.h>
+
+// Weak, as in module.cpp.
+extern "C" [[gnu::weak]] void* dlopen(const char* file, int mode) noexcept;
 
 namespace devres::detail {
 
@@ -39,71 +42,80 @@ int look_nowhere_else(module*, void**, const char*, address, const char*, const 
     return -1;
 }
 
+struct functions {
+    session* (*begin)(const callbacks*);
+    void (*report_begin)(session*);
+    int (*proc_report)(session*, pid_t);
+    int (*report_end)(session*, int (*)(module*, void*, const char*, address, void*), void*);
+    module* (*addrmodule)(session*, address);
+    line* (*module_getsrc)(module*, address);
+    const char* (*lineinfo)(line*, address*, int*, int*, std::uint64_t*, std::uint64_t*);
+};
+
+template <class Function>
+bool find(void* library, const char* name, Function* out) noexcept
+{
+    *out = reinterpret_cast<Function>(::dlsym(library, name));
+    return *out != nullptr;
+}
+
 class debugging_information {
 public:
-    const char* line_of(const void* code, int* number) noexcept
+    // As source_line_of().
+    bool line_of(const void* code, char* text, std::size_t bytes) noexcept
     {
         const scoped_lock held(lock_);
         if (!tried_)
             open_locked();
         if (!session_)
-            return nullptr;
+            return false;
         // Once more with the modules of today, if it is in none of those that were there last time.
         const auto at = reinterpret_cast<address>(code);
-        module* its = addrmodule_(session_, at);
+        module* its = libdw_.addrmodule(session_, at);
         if (!its && report_locked())
-            its = addrmodule_(session_, at);
-        line* found = its ? module_getsrc_(its, at) : nullptr;
-        return found ? lineinfo_(found, nullptr, number, nullptr, nullptr, nullptr) : nullptr;
+            its = libdw_.addrmodule(session_, at);
+        line* found = its ? libdw_.module_getsrc(its, at) : nullptr;
+        int number = 0;
+        const char* file =
+            found ? libdw_.lineinfo(found, nullptr, &number, nullptr, nullptr, nullptr) : nullptr;
+        if (!file)
+            return false;
+        std::snprintf(text, bytes, "%s:%d", file, number); // under the lock: a later report may free `file`
+        return true;
     }
 
 private:
-    template <class Function>
-    bool find_locked(void* library, const char* name, Function* out) noexcept DEVRES_REQUIRES(lock_)
-    {
-        *out = reinterpret_cast<Function>(::dlsym(library, name));
-        return *out != nullptr;
-    }
-
     void open_locked() noexcept DEVRES_REQUIRES(lock_)
     {
         tried_ = true;
-        void* library = ::dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
-        session* (*begin)(const callbacks*) = nullptr;
-        if (!library || !find_locked(library, "dwfl_begin", &begin) ||
-            !find_locked(library, "dwfl_linux_proc_find_elf", &callbacks_.find_elf) ||
-            !find_locked(library, "dwfl_report_begin", &report_begin_) ||
-            !find_locked(library, "dwfl_linux_proc_report", &proc_report_) ||
-            !find_locked(library, "dwfl_report_end", &report_end_) ||
-            !find_locked(library, "dwfl_addrmodule", &addrmodule_) ||
-            !find_locked(library, "dwfl_module_getsrc", &module_getsrc_) ||
-            !find_locked(library, "dwfl_lineinfo", &lineinfo_))
+        void* library = dlopen ? dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL) : nullptr;
+        if (!library || !find(library, "dwfl_begin", &libdw_.begin) ||
+            !find(library, "dwfl_linux_proc_find_elf", &callbacks_.find_elf) ||
+            !find(library, "dwfl_report_begin", &libdw_.report_begin) ||
+            !find(library, "dwfl_linux_proc_report", &libdw_.proc_report) ||
+            !find(library, "dwfl_report_end", &libdw_.report_end) ||
+            !find(library, "dwfl_addrmodule", &libdw_.addrmodule) ||
+            !find(library, "dwfl_module_getsrc", &libdw_.module_getsrc) ||
+            !find(library, "dwfl_lineinfo", &libdw_.lineinfo))
             return;
         callbacks_.find_debuginfo = &look_nowhere_else;
-        session_ = begin(&callbacks_);
+        session_ = libdw_.begin(&callbacks_);
         if (session_)
             report_locked();
     }
 
     bool report_locked() noexcept DEVRES_REQUIRES(lock_)
     {
-        report_begin_(session_);
-        const bool good = proc_report_(session_, ::getpid()) == 0;
-        return report_end_(session_, nullptr, nullptr) == 0 && good;
+        libdw_.report_begin(session_);
+        const bool good = libdw_.proc_report(session_, ::getpid()) == 0;
+        return libdw_.report_end(session_, nullptr, nullptr) == 0 && good;
     }
 
     lock lock_;
     bool tried_ DEVRES_GUARDED_BY(lock_) = false;
     session* session_ DEVRES_GUARDED_BY(lock_) = nullptr;
     callbacks callbacks_ DEVRES_GUARDED_BY(lock_) = {};
-    void (*report_begin_)(session*) DEVRES_GUARDED_BY(lock_) = nullptr;
-    int (*proc_report_)(session*, pid_t) DEVRES_GUARDED_BY(lock_) = nullptr;
-    int (*report_end_)(session*, int (*)(module*, void*, const char*, address, void*), void*)
-        DEVRES_GUARDED_BY(lock_) = nullptr;
-    module* (*addrmodule_)(session*, address)DEVRES_GUARDED_BY(lock_) = nullptr;
-    line* (*module_getsrc_)(module*, address)DEVRES_GUARDED_BY(lock_) = nullptr;
-    const char* (*lineinfo_)(line*, address*, int*, int*, std::uint64_t*,
-                             std::uint64_t*)DEVRES_GUARDED_BY(lock_) = nullptr;
+    functions libdw_ DEVRES_GUARDED_BY(lock_) = {};
 };
 
 constinit debugging_information information;
@@ -112,14 +124,9 @@ constinit debugging_information information;
 
 bool source_line_of(const void* code, char* text, std::size_t bytes) noexcept
 {
-    int number = 0;
-    const char* file = information.line_of(code, &number); // stays as long as the session
     if (bytes)
         *text = '\0';
-    if (!file)
-        return false;
-    std::snprintf(text, bytes, "%s:%d", file, number);
-    return true;
+    return information.line_of(code, text, bytes);
 }
 
 } // namespace devres::detail

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+//
+// From an address to a line of source (DEVRES_ORIGINS).
 #pragma once
 
 #include <cstddef>

@@ -33,9 +33,6 @@ public:
     token acquire() noexcept DEVRES_ACQUIRE() { return devres_host_lock(this); }
     void release(token flags) noexcept DEVRES_RELEASE() { devres_host_unlock(this, flags); }
 
-    // The host's lock is not looked into: it is taken where this could say yes.
-    bool is_free() const noexcept { return false; }
-
     void acquire_exclusive() noexcept DEVRES_ACQUIRE()
     {
         irq_flags_ = static_cast<std::uint32_t>(devres_host_lock(this));

@@ -20,8 +20,6 @@ public:
     }
     void release(token) noexcept { spin_.unlock(); }
 
-    bool is_free() const noexcept { return spin_.is_free(); }
-
     // A spinlock has no quick way in that would let its holder in twice.
     void acquire_exclusive() noexcept { spin_.lock(); }
     void release_exclusive() noexcept { spin_.unlock(); }

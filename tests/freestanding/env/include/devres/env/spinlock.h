@@ -23,8 +23,6 @@ public:
         }
     }
 
-    bool is_free() const noexcept { return !held_.load(std::memory_order_acquire); }
-
     void unlock() noexcept { held_.store(false, std::memory_order_release); }
 
 private:

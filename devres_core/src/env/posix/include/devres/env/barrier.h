@@ -19,19 +19,13 @@
 #include <atomic>
 #include <cstddef>
 
+#include <devres/env/built_with.h>
+
 namespace devres::detail {
 
 // False until the library has registered for membarrier, and for ever where it cannot. A constructor of
 // priority 101 registers, so one of priority 102 finds out for good.
 bool have_membarrier() noexcept;
-
-#if defined(__SANITIZE_THREAD__)
-#define DEVRES_TSAN 1
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define DEVRES_TSAN 1
-#endif
-#endif
 
 // A store-load barrier. ThreadSanitizer does not know fences, and needs none: it sees every execution
 // as the order its instrumented atomics ran in, and the processor's own fence is still emitted.

@@ -56,9 +56,6 @@ public:
         parking<Sync>::wake(Sync::lot(), locked_, 1);
     }
 
-    // Nobody holds it. What the last holder did happens before a true.
-    [[nodiscard]] bool is_free() const noexcept { return locked_.load(std::memory_order_acquire) == 0; }
-
 private:
     // A critical section is some dozens of instructions: one under way on another processor is over before a
     // thread could fall asleep. A preempted holder costs this much once, then its waiter sleeps.
@@ -132,12 +129,6 @@ public:
         } else {
             lock_.release();
         }
-    }
-
-    // Nobody holds it. What the last holders did happens before a true.
-    [[nodiscard]] bool is_free() const noexcept
-    {
-        return lock_.is_free() && inside_.load(std::memory_order_acquire) == 0;
     }
 
     // Takes the lock for a section that calls out: while it lasts, even the thread that it is biased to finds

@@ -6,13 +6,7 @@
 
 #include <cstddef>
 
-#if defined(__SANITIZE_ADDRESS__)
-#define DEVRES_ASAN 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define DEVRES_ASAN 1
-#endif
-#endif
+#include <devres/env/built_with.h>
 
 #if defined(DEVRES_ASAN)
 #include <sanitizer/asan_interface.h>
