@@ -153,8 +153,8 @@ TEST_F(NestedEndTest, AWarnHandlerThatAttachesIsCutOffAsWell)
     EXPECT_EQ(0u, listed());
 }
 
-// C12: between taking everything and freeing it the upstream is called, and may drain: then nothing is left to
-// be cut off.
+// C12: between taking everything and freeing it the upstream is called, and may drain: then nothing is left
+// to be cut off.
 TEST_F(NestedEndTest, AnUpstreamThatDrainsLeavesNothingToCutOff)
 {
     static bench_owner* own;
