@@ -46,7 +46,8 @@ bpftrace)
         skip "bpftrace cannot attach here: $(tail -n 1 "$work/try")"
 
     coproc traced { exec "$program"; }
-    pid=$traced_PID to=${traced[1]} from=${traced[0]}
+    pid=$traced_PID
+    exec {from}<&"${traced[0]}" {to}>&"${traced[1]}" # bash closes its own when the program ends
     read -r ready <&"$from" && [[ $ready == ready ]]
     script='BEGIN { printf("attached\n"); } '
     for name in attach release remove unbind unplug wait wait_end; do
@@ -64,19 +65,19 @@ bpftrace)
     done
     echo go >&"$to"
     logged=$(cat <&"$from")
-    traced=$(cat <&"$counts") # bpftrace ends with the program
+    counted=$(cat <&"$counts") # bpftrace ends with the program
     wait "$tracer" || fail "bpftrace: $(tail -n 1 "$work/errors")"
 
     for name in attach release remove; do
         count=$(sed -n "s/^$name //p" <<<"$logged")
         [[ $count -gt 0 ]] || fail "the program's log has no $name"
-        grep -qx "@$name: $count" <<<"$traced" || fail "the log has $count $name, bpftrace another number"
+        grep -qx "@$name: $count" <<<"$counted" || fail "the log has $count $name, bpftrace another number"
     done
     for name in unbind unplug wait wait_end; do
-        grep -qx "@$name: [1-9][0-9]*" <<<"$traced" || fail "no $name"
+        grep -qx "@$name: [1-9][0-9]*" <<<"$counted" || fail "no $name"
     done
-    grep -qF '@named[device, traced, (anonymous namespace)::put_away(int*)]: 3' <<<"$traced" || fail 'the names are not those of the program'
-    ((failures == 0)) || printf '%s\n' "$logged" "$traced"
+    grep -qF '@named[device, traced, (anonymous namespace)::put_away(int*)]: 3' <<<"$counted" || fail 'the names are not those of the program'
+    ((failures == 0)) || printf '%s\n' "$logged" "$counted"
     ;;
 esac
 exit $((failures != 0))
