@@ -13,13 +13,16 @@ namespace detail {
 
 namespace {
 
-struct group {
-    explicit group(void* its_id) noexcept;
+constexpr resource_ops group_ops{resource_kind::group, nullptr, "group"};
+constexpr resource_ops group_end_ops{resource_kind::group_end, nullptr, "end of group"};
 
-    resource end;
+struct group {
+    explicit group(void* its_id) noexcept : id(its_id) {}
+
+    resource end{&group_end_ops, 0, resource_state::make(life_state::idle, storage_kind::callers).bits()};
     void* id;
-    bool closed;
-    int seen; // by release_group: how many of its markers lie in the range that is released
+    bool closed = false;
+    int seen = 0; // by release_group: how many of its markers lie in the range that is released
 };
 
 // In front of the header of an opening marker. The size comes last: see exact_size().
@@ -28,17 +31,6 @@ struct alignas(16) marker_prefix {
     std::size_t size;
 };
 constexpr std::size_t marker_bytes = sizeof(marker_prefix) + sizeof(resource) + sizeof(group);
-
-constexpr resource_ops group_ops{resource_kind::group, nullptr, "group"};
-constexpr resource_ops group_end_ops{resource_kind::group_end, nullptr, "end of group"};
-
-group::group(void* its_id) noexcept
-    : end(&group_end_ops, 0, resource_state::make(life_state::idle, storage_kind::callers).bits()),
-      id(its_id),
-      closed(false),
-      seen(0)
-{
-}
 
 resource* marker_of(group* g) noexcept
 {
@@ -127,13 +119,12 @@ void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
         resource(&group_ops, 0, resource_state::make(life_state::idle, storage_kind::heap).bits());
     void* own_id = id ? id : marker->payload();
     ::new (marker->payload()) group(own_id);
-    const description what = logging() ? describe(marker) : description{};
+    const description what = event_of(marker);
     {
         const guard held(head, "devres_open_group");
         attach_locked(head, marker, resource_state::make(life_state::listed, storage_kind::heap));
     }
-    if (what) [[unlikely]]
-        log_event("ADD", head, what);
+    tell("ADD", head, what);
     return own_id;
 }
 
@@ -150,15 +141,14 @@ void devres_close_group(devres_head* head, void* id) noexcept
             wrong = "the group is closed already";
         } else {
             g->closed = true;
-            if (logging()) [[unlikely]]
-                what = describe(&g->end);
+            what = event_of(&g->end);
             attach_locked(head, &g->end, resource_state::make(life_state::listed, storage_kind::callers));
         }
     }
     if (wrong)
         warn("close_group", head, "%s (id %p)", wrong, id);
-    else if (what) [[unlikely]]
-        log_event("ADD", head, what);
+    else
+        tell("ADD", head, what);
 }
 
 void devres_remove_group(devres_head* head, void* id) noexcept
@@ -177,13 +167,11 @@ void devres_remove_group(devres_head* head, void* id) noexcept
         warn("remove_group", head, "no such group (id %p)", id);
         return;
     }
-    const description end = logging() && g->closed ? describe(&g->end) : description{};
-    const description what = logging() ? describe(marker_of(g)) : description{};
+    const description end = g->closed ? event_of(&g->end) : description{};
+    const description what = event_of(marker_of(g));
     free_resource(marker_of(g)); // before a log hook could end the owner, and with it what this goes back to
-    if (end) [[unlikely]]
-        log_event("REM", head, end);
-    if (what) [[unlikely]]
-        log_event("REM", head, what);
+    tell("REM", head, end);
+    tell("REM", head, what);
 }
 
 int devres_release_group(devres_head* head, void* id) noexcept

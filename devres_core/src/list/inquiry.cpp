@@ -11,33 +11,16 @@ namespace detail {
 
 namespace {
 
-const char* name_of(resource_kind kind) noexcept
-{
-    switch (kind) {
-    case resource_kind::raw:
-        return "resource";
-    case resource_kind::node:
-        return "node";
-    case resource_kind::memory:
-        return "memory";
-    case resource_kind::action:
-        return "action";
-    case resource_kind::object:
-        return "object";
-    case resource_kind::callable:
-        return "callable";
-    case resource_kind::group:
-    case resource_kind::group_end:
-        return "group";
-    }
-    return "?";
-}
+// By resource_kind.
+constexpr const char* kind_names[] = {"resource", "node",     "memory", "action",
+                                      "object",   "callable", "group",  "group"};
 
 } // namespace
 
 description describe(const resource* res) noexcept
 {
-    description what{name_of(res->ops->kind), res->ops->name, nullptr, exact_size(res), res};
+    const char* kind = kind_names[static_cast<unsigned>(res->ops->kind)];
+    description what{kind, res->ops->name, nullptr, exact_size(res), res};
     // SAFETY of the casts: the kind says what the resource is.
     switch (res->ops->kind) {
     case resource_kind::raw:

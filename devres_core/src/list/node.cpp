@@ -79,7 +79,6 @@ void devres_node_init(devres_node* node, void (*release)(devres_head*, devres_no
 void devres_node_add(devres_head* head, devres_node* node) noexcept
 {
     resource* res = node_access::resource_of(node);
-    const bool log = logging();
     description what;
     {
         const guard held(head, "devres_node_add");
@@ -90,11 +89,9 @@ void devres_node_add(devres_head* head, devres_node* node) noexcept
             bug("devres_node_add", head, {}, "not initialised");
         node_access::set_owner(node, head);
         attach_locked(head, res, resource_state::make(life_state::listed, storage_kind::callers));
-        if (log) [[unlikely]]
-            what = describe(res); // another thread may release it, and free its memory, at any time
+        what = event_of(res); // another thread may release it, and free its memory, at any time
     }
-    if (log) [[unlikely]]
-        log_event("ADD", head, what);
+    tell("ADD", head, what);
 }
 
 bool devres_node_remove(devres_head* head, devres_node* node) noexcept
@@ -106,8 +103,7 @@ bool devres_node_remove(devres_head* head, devres_node* node) noexcept
             return false;
         list_of(head).unlink_locked(res, life_state::idle);
     }
-    if (logging()) [[unlikely]]
-        log_event("REM", head, describe(res));
+    tell("REM", head, event_of(res));
     return true;
 }
 

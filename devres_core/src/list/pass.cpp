@@ -67,7 +67,7 @@ void pass::call_waiting_locked(devres_head* head) noexcept
 // Without a look at the slots, which lie in memory that goes as a whole: that of `kept_`, or of another pass.
 unused_memory pass::forget_freed() noexcept
 {
-    slots_given_back_ += freed_.slot_count;
+    others_ += static_cast<int>(freed_.slot_count);
     const unused_memory unused{kept_, freed_.blocks};
     kept_ = nullptr;
     freed_ = {};
@@ -83,7 +83,7 @@ unused_memory pass::give_back_locked(devres_head* head) noexcept
     }
     const std::uint32_t before = freed_.slot_count;
     const unused_memory unused = take_back_locked(head, freed_);
-    slots_given_back_ += before - freed_.slot_count;
+    others_ += static_cast<int>(before - freed_.slot_count);
     return unused;
 }
 
@@ -146,7 +146,7 @@ void pass::discard(resource* res) noexcept
 {
     const resource_state state = resource_state::of(res);
     if (state.storage() == storage_kind::slot)
-        --besides_slots_;
+        --others_;
     free(res, state);
 }
 
@@ -168,11 +168,11 @@ void pass::release_rare(resource* res, resource_state state) noexcept
     }
     const resource_ops* ops = res->ops;
     if (ops->kind < resource_kind::group)
-        ++besides_slots_;
+        ++others_;
     if (ops->release)
         ops->release(head_, res);
     if (state.storage() == storage_kind::slot) // counted by free_slot()
-        --besides_slots_;
+        --others_;
     free(res, state);
 }
 

@@ -113,10 +113,7 @@ private:
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
     void free_slot(resource* res) noexcept;
-    int released() const noexcept
-    {
-        return besides_slots_ + static_cast<int>(freed_.slot_count + slots_given_back_);
-    }
+    int released() const noexcept { return others_ + static_cast<int>(freed_.slot_count); }
     unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     unused_memory forget_freed() noexcept;
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -133,8 +130,7 @@ private:
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
     std::uint32_t epoch_ = no_epoch; // of what was taken in one step
-    int besides_slots_ = 0; // released that were no slots, less the slots that were freed and not released
-    std::uint32_t slots_given_back_ = 0;
+    int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
     kind kind_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
     bool careful_ = false;     // run() has to look up before each resource what is pending, and log it

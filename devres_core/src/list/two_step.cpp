@@ -45,6 +45,18 @@ resource* match_locked(devres_head* head, resource* res, dr_release_t release, d
     return nullptr;
 }
 
+resource* newest_match_locked(devres_head* head, dr_release_t release, dr_match_t match,
+                              void* match_data) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    return match_locked(head, list_of(head).newest_locked(), release, match, match_data);
+}
+
+void add_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
+{
+    raw_prefix_of(res).owner = head;
+    attach_locked(head, res, resource_state::make(life_state::listed, storage_kind::heap));
+}
+
 // Takes the newest match off the list, for the caller.
 resource* take(devres_head* head, const char* function, dr_release_t release, dr_match_t match,
                void* match_data) noexcept
@@ -52,12 +64,12 @@ resource* take(devres_head* head, const char* function, dr_release_t release, dr
     resource* res = nullptr;
     {
         const callback_guard held(head, function);
-        res = match_locked(head, list_of(head).newest_locked(), release, match, match_data);
+        res = newest_match_locked(head, release, match, match_data);
         if (res)
             list_of(head).unlink_locked(res, life_state::idle);
     }
-    if (res && logging()) [[unlikely]]
-        log_event("REM", head, describe(res));
+    if (res)
+        tell("REM", head, event_of(res));
     return res;
 }
 
@@ -110,45 +122,39 @@ void devres_free(void* res) noexcept
 void devres_add(devres_head* head, void* res) noexcept
 {
     resource* header = resource::of(res);
-    const description what = logging() ? describe(header) : description{};
+    const description what = event_of(header);
     {
         const guard held(head, "devres_add");
         require_idle(head, "devres_add", header);
-        raw_prefix_of(header).owner = head;
-        attach_locked(head, header, resource_state::make(life_state::listed, storage_kind::heap));
+        add_locked(head, header);
     }
-    if (what) [[unlikely]]
-        log_event("ADD", head, what);
+    tell("ADD", head, what);
 }
 
 void* devres_find(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
     const callback_guard held(head, "devres_find");
-    resource* res = match_locked(head, list_of(head).newest_locked(), release, match, match_data);
+    resource* res = newest_match_locked(head, release, match, match_data);
     return res ? res->payload() : nullptr;
 }
 
 void* devres_get(devres_head* head, void* new_res, dr_match_t match, void* match_data) noexcept
 {
     resource* fresh = resource::of(new_res);
-    const description what = logging() ? describe(fresh) : description{};
+    const description what = event_of(fresh);
     resource* found = nullptr;
     {
         const callback_guard held(head, "devres_get");
         require_idle(head, "devres_get", fresh);
-        found = match_locked(head, list_of(head).newest_locked(), raw_prefix_of(fresh).release, match,
-                             match_data);
-        if (!found) {
-            raw_prefix_of(fresh).owner = head;
-            attach_locked(head, fresh, resource_state::make(life_state::listed, storage_kind::heap));
-        }
+        found = newest_match_locked(head, raw_prefix_of(fresh).release, match, match_data);
+        if (!found)
+            add_locked(head, fresh);
     }
     if (found) {
         free_resource(fresh);
         return found->payload();
     }
-    if (what) [[unlikely]]
-        log_event("ADD", head, what);
+    tell("ADD", head, what);
     return new_res;
 }
 
@@ -172,7 +178,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
     pass one(head);
     {
         const callback_guard held(head, "devres_release");
-        resource* res = match_locked(head, list_of(head).newest_locked(), release, match, match_data);
+        resource* res = newest_match_locked(head, release, match, match_data);
         if (!res)
             return -ENOENT;
         one.claim_locked(head, res);
@@ -187,7 +193,7 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
     if (!fn)
         return;
     const callback_guard held(head, "devres_for_each_res");
-    for (resource* res = match_locked(head, list_of(head).newest_locked(), release, match, match_data); res;
+    for (resource* res = newest_match_locked(head, release, match, match_data); res;
          res = match_locked(head, list_of(head).older_locked(res), release, match, match_data))
         call_visit(head, fn, res->payload(), data);
 }

@@ -44,4 +44,16 @@ inline std::size_t exact_size(const resource* res) noexcept
 
 description describe(const resource* res) noexcept;
 
+// What those who listen are to be told of `res`, taken while it is there; empty if nobody listens.
+inline description event_of(const resource* res) noexcept
+{
+    return logging() ? describe(res) : description{};
+}
+// Tells them, without the lock.
+inline void tell(const char* op, devres_head* head, const description& what) noexcept
+{
+    if (what) [[unlikely]]
+        log_event(op, head, what);
+}
+
 } // namespace devres::detail

@@ -18,7 +18,7 @@
 #include "env/env.h"
 #include "env/posix/origins.h"
 #include "env/posix/symbol.h"
-#include "list/listing.h"
+#include "list/two_step.h"
 
 namespace devres {
 namespace detail {
@@ -63,6 +63,32 @@ private:
     devres_sink sink_;
     void* context_;
 };
+
+struct listed_resource {
+    description what;
+    unsigned depth; // in how many groups it is
+    bool is_marker;
+};
+
+// Describes what is on the list, oldest first, up to `most`.
+// Returns: how many there are, markers of groups included.
+std::size_t describe_all(devres_head* head, listed_resource* to, std::size_t most) noexcept
+{
+    std::size_t count = 0;
+    unsigned depth = 0;
+    const guard held(head, "devres_dump");
+    for (resource* res = list_of(head).oldest_locked(); res; res = list_of(head).newer_locked(res)) {
+        const resource_kind kind = res->ops->kind;
+        if (kind == resource_kind::group_end && depth > 0)
+            --depth;
+        if (count < most)
+            to[count] = {describe(res), depth, kind >= resource_kind::group};
+        if (kind == resource_kind::group)
+            ++depth;
+        ++count;
+    }
+    return count;
+}
 
 const char* name_of(const description& what, char* text, std::size_t bytes) noexcept
 {

@@ -47,12 +47,6 @@ allocation_request request(unsigned gfp, int nid, unsigned long caller) noexcept
     return {gfp, nid, reinterpret_cast<const void*>(caller)};
 }
 
-void tell(const char* op, core_head* head, const description& what) noexcept
-{
-    if (logging())
-        log_event(op, head, what);
-}
-
 // A resource as devres_alloc makes it, with the kernel's request for memory.
 resource* allocate(const resource_ops* ops, devres_fn release, unsigned long size, const char* name,
                    const allocation_request& request) noexcept
@@ -244,7 +238,8 @@ int devres_head_add_action(devres_head* head, devres_fn action, void* data, unsi
     if (!attach(h, &action_ops, shape, "add_action", request(gfp, nid, caller),
                 [payload](void* place) { ::new (place) action_payload(payload); }))
         return -ENOMEM;
-    tell("ADD", h, {"action", name, nullptr, sizeof(action_payload)});
+    if (logging())
+        log_event("ADD", h, {"action", name, nullptr, sizeof(action_payload)});
     return 0;
 }
 
@@ -276,7 +271,8 @@ void* devres_head_kmalloc(devres_head* head, unsigned long size, unsigned gfp, i
     resource* res = attach(h, &memory_ops, shape, "kmalloc", wanted, fill);
     if (!res)
         return nullptr;
-    tell("ADD", h, {"memory", "memory", nullptr, size});
+    if (logging())
+        log_event("ADD", h, {"memory", "memory", nullptr, size});
     return res->payload();
 }
 
@@ -340,7 +336,7 @@ int remove(devres_head* c, Is is) noexcept
     }
     if (!res)
         return -ENOENT;
-    tell("REM", head, describe(res));
+    tell("REM", head, event_of(res));
     free_resource(res);
     return 0;
 }
@@ -420,7 +416,7 @@ void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsig
         warn("krealloc", h, description{}, "%p is not memory of this owner", p);
         return nullptr;
     }
-    tell("REPLACE", h, describe(old));
+    tell("REPLACE", h, event_of(old));
     const std::size_t kept = exact_size(old) < size ? exact_size(old) : size;
     std::memcpy(fresh->payload(), p, kept);
     free_resource(old);
