@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 //
-// The life of a resource among several threads: who releases it, who destroys it, who frees its memory, and who
-// still touches the owner. Each scenario ends with the same questions: everything happened once, and nothing is
-// left.
+// The life of a resource among several threads: who releases it, who destroys it, who frees its memory, and
+// who still touches the owner. Each scenario ends with the same questions: everything happened once, and
+// nothing is left.
 
 #include <devres/detail/attach.h>
 #include <devres/devres.h>
