@@ -6,22 +6,34 @@
 // A call gives its documented error or works; after an error what it was called on is as before; the owners
 // go on working, release everything in order, and every block is given back. tests/faults/check_table.py
 // fails if a public header declares a function that the table below does not name.
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdarg>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <signal.h> // NOLINT(modernize-deprecated-headers): sigset_t
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <gtest/gtest.h>
 
 #include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
 #include <devres/drm_registration.h>
+#include <devres/dump.h>
+#include <devres/posix.h>
 
 #include "device/scripted_device.h"
 #include "support/families.h"
@@ -370,9 +382,8 @@ void add_core(std::vector<call>& all)
     all.push_back({"devres_release_all", works, added_raw, [](world&) {
                        session other;
                        static mark m{of_the_call};
-                       EXPECT_TRUE(managed::add_action(&other, &tell, &m) == 0 || true);
-                       const std::size_t there = checked_count(other.devres);
-                       return devres_release_all(&other.devres) == static_cast<int>(there) ? 0 : -ENOENT;
+                       const int there = managed::add_action(&other, &tell, &m) == 0 ? 1 : 0;
+                       return devres_release_all(&other.devres) == there ? 0 : -ENOENT;
                    }});
     all.push_back({"devres_head devres_drain", works, added_raw, [](world&) {
                        session other;
@@ -634,6 +645,125 @@ void add_drm(std::vector<call>& all)
                    put});
 }
 
+// A file descriptor that was given back is not open any more.
+bool is_open(int fd)
+{
+    return fcntl(fd, F_GETFD) != -1;
+}
+
+void add_posix(std::vector<call>& all)
+{
+    using enum without_memory;
+    const auto nothing = [](world&) {};
+    static int fds[2];
+    all.push_back({"adopt_fd", may_fail, [](world&) { ASSERT_EQ(0, pipe(fds)); },
+                   [](world& w) {
+                       const int fd = managed::adopt_fd(&w.own, fds[0], &w.handle);
+                       EXPECT_EQ(fd >= 0, is_open(fds[0])) << "it is closed if it cannot be kept";
+                       return fd < 0 ? fd : w.handle.run();
+                   },
+                   [](world&) { close(fds[1]); }});
+    all.push_back(
+        {"eventfd", may_fail, nothing, [](world& w) { return std::min(0, managed::eventfd(&w.own)); }});
+    all.push_back({"timerfd", may_fail, nothing,
+                   [](world& w) { return std::min(0, managed::timerfd(&w.own, CLOCK_MONOTONIC)); }});
+    all.push_back({"signalfd", may_fail, nothing, [](world& w) {
+                       sigset_t signals;
+                       sigemptyset(&signals);
+                       sigaddset(&signals, SIGUSR2);
+                       return std::min(0, managed::signalfd(&w.own, &signals));
+                   }});
+    all.push_back({"epoll", may_fail, nothing, [](world& w) { return std::min(0, managed::epoll(&w.own)); }});
+    static int watching;
+    all.push_back({"epoll_add", may_fail,
+                   [](world& w) {
+                       watching = managed::epoll(&w.own);
+                       ASSERT_EQ(0, pipe(fds));
+                   },
+                   [](world& w) {
+                       const int err = managed::epoll_add(&w.own, watching, fds[0], EPOLLIN, nullptr);
+                       epoll_event none{};
+                       EXPECT_EQ(err ? -1 : 0, epoll_ctl(watching, EPOLL_CTL_MOD, fds[0], &none))
+                           << "it is watched if, and only if, that was promised";
+                       return err;
+                   },
+                   [](world&) {
+                       close(fds[0]);
+                       close(fds[1]);
+                   }});
+    all.push_back({"map", may_fail, nothing, [](world& w) {
+                       void* memory = &w;
+                       const int err =
+                           managed::map(&w.own, &memory, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1);
+                       EXPECT_EQ(err != 0, memory == &w) << "set on success only";
+                       return err;
+                   }});
+    all.push_back({"module", may_fail, nothing, [](world& w) {
+                       void* module = &w;
+                       const int err = managed::module(&w.own, &module, "libm.so.6", RTLD_NOW);
+                       EXPECT_EQ(err != 0, module == &w) << "set on success only";
+                       return err == -ELIBACC ? -ENOMEM
+                                              : err; // the dynamic linker had no memory, and said so
+                   }});
+    static std::unique_ptr<mark, void (*)(mark*)> adopted(nullptr, &tell);
+    all.push_back({"adopt", may_fail, [](world&) { adopted.reset(&call_mark); },
+                   [](world& w) {
+                       const int err = managed::adopt(&w.own, std::move(adopted));
+                       EXPECT_EQ(err != 0, adopted != nullptr) << "on failure it is as it was";
+                       return err;
+                   },
+                   [](world&) { (void)adopted.release(); }});
+    const auto body = [](const devres_stop& stop) {
+        char byte = 0;
+        EXPECT_FALSE(stop.requested() && stop.fd() < 0);
+        EXPECT_EQ(-ECANCELED, stop.wait_readable(fds[0]));
+        EXPECT_EQ(-ECANCELED, stop.read(fds[0], &byte, 1));
+    };
+    static devres_thread* worker;
+    all.push_back({"thread stop_thread requested fd wait_readable read", may_fail,
+                   [](world&) { ASSERT_EQ(0, pipe(fds)); },
+                   [=](world& w) {
+                       const int err = managed::thread(&w.own, body, "worker", &worker);
+                       if (!err) {
+                           EXPECT_EQ(0, managed::stop_thread(&w.own, worker));
+                       }
+                       return err == -EAGAIN ? -ENOMEM : err; // pthread_create says so when it has no memory
+                   },
+                   [](world&) {
+                       close(fds[0]);
+                       close(fds[1]);
+                   }});
+}
+
+void add_dump(std::vector<call>& all)
+{
+    using enum without_memory;
+    // Without memory it says how many there are, and no more.
+    static std::array<char, 4096> text;
+    static std::size_t length;
+    const auto write = [](void*, const char* piece, std::size_t bytes) {
+        ASSERT_GE(text.size(), length + bytes);
+        std::memcpy(text.data() + length, piece, bytes);
+        length += bytes;
+    };
+    const auto names_the_owner = [] {
+        return std::string_view(text.data(), length).find("session-7") != std::string_view::npos;
+    };
+    const auto begin = [](world&) { length = 0; };
+    all.push_back({"devres_dump", works, begin, [=](world& w) {
+                       devres_dump(&w.own, write, nullptr);
+                       devres_dump(&w.own, write, nullptr, devres_format::json);
+                       return names_the_owner() ? 0 : -EINVAL;
+                   }});
+    static std::optional<devres_listed> listed;
+    all.push_back({"devres_listed devres_dump_all end", works, begin, [=](world& w) {
+                       listed.emplace(&w.own.devres);
+                       devres_dump_all(write, nullptr);
+                       listed->end();
+                       return names_the_owner() ? 0 : -EINVAL;
+                   }});
+}
+
 std::vector<call> table()
 {
     std::vector<call> all;
@@ -643,6 +773,8 @@ std::vector<call> table()
     add_family<drm_family, drm_family::owner>(all, [](world& w) { return w.drm; });
     add_device(all);
     add_drm(all);
+    add_posix(all);
+    add_dump(all);
     return all;
 }
 
