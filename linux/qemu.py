@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The x86-64 part of ./dev linux: initramfs, boot under TCG, what the guest said."""
+"""The x86-64 part of ./dev linux: initramfs, boot under TCG, what the guest said, instructions counted."""
 import re
 import shutil
 import subprocess
@@ -30,6 +30,7 @@ def add_file(root, target, source):
     place = root / target.lstrip("/")
     place.parent.mkdir(parents=True, exist_ok=True)
     shutil.copy(source, place)
+    place.chmod(0o755)
 
 
 def pack(root):
@@ -52,7 +53,6 @@ def initramfs(linux, out):
     subprocess.run(["gcc", "-O2", "-Wall", "-static", "-pthread", "-o", root / "bin/unplug",
                     linux.HERE / "guest/unplug.c"], check=True)
     add_file(root, "/init", linux.HERE / "guest/init")
-    (root / "init").chmod(0o755)
     add_file(root, "/vkms.ko", out / "drivers/gpu/drm/vkms/vkms.ko")
     # drm_info asks libpci's and libdrm's tables for names; it does without.
     return pack(root)
@@ -67,7 +67,7 @@ def boot(kernel, arguments, parameters, limit, log):
                "-serial", "stdio", "-vga", "none", *arguments, "-kernel", str(kernel),
                "-append", f"console=ttyS0 panic=-1 no_timer_check {parameters}"]
     started = time.monotonic()
-    ours = re.compile(r"guest:|unplug:|not ok|# (devres|drmm?|devm)-[-\w]+: pass")
+    ours = re.compile(r"guest:|unplug:|not ok|# (devres|drmm?|devm)-[-\w]+: pass|\s+# family_bench: bench")
     with open(log, "wb") as sink:
         guest = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=sink, stderr=subprocess.STDOUT)
         shown = 0
@@ -137,5 +137,37 @@ def unplug(linux, options, name):
     return bad
 
 
+def instructions(linux, options):
+    """Instructions per action: the two kernels of User Mode Linux run as programs of a guest in which QEMU makes
+    one nanosecond of each instruction, so what they take for nanoseconds is instructions."""
+    root = new_root(linux.BUILD / "x86-core/bench")
+    names = ("plain", "core")
+    for name in names:
+        kernel = linux.BUILD / f"uml-{name}/linux"
+        add_file(root, f"/bin/uml-{name}", kernel)
+        for library in libraries(kernel):
+            add_file(root, library, library)
+    add_file(root, "/init", linux.HERE / "guest/bench")
+    linux.say("counting instructions: both kernels of User Mode Linux in x86-64 under QEMU with -icount")
+    out = linux.BUILD / "x86-core"
+    text, seconds = boot(out / "arch/x86/boot/bzImage",
+                         ["-accel", "tcg,thread=single", "-icount", "shift=0,sleep=off", "-smp", "1",
+                          "-initrd", str(pack(root))], "rdinit=/init kunit.enable=0", 3600, out / "bench.log")
+    seen, name = {}, None
+    for line in text.splitlines():
+        if found := re.match(r"guest: counting (\w+)", line):
+            name = found[1]
+        if found := re.search(r"bench (d\w+) +(\d+): attach (\d+) release (\d+) remove-one (\d+)", line):
+            for what, count in zip(("attach", "release", "remove one"), found.groups()[2:]):
+                seen.setdefault((found[1], what, int(found[2])), {})[name] = int(count)
+    print(f"\ninstructions per action under UML, counted by QEMU ({seconds:.0f} s):\n"
+          f"{'':6} {'':10} {'actions':>8} {'plain':>12} {'this core':>12}")
+    for family, what, n in sorted(seen):
+        print(f"{family:6} {what:10} {n:8} " + " ".join(f"{seen[family, what, n].get(name, 'none'):>12}" for name in names))
+    return sum(1 for row in seen.values() if len(row) != 2) if seen else 1
+
+
 def main(linux, options):
+    if options.bench:
+        return instructions(linux, options)
     return unplug(linux, options, "plain" if options.plain else "core")
