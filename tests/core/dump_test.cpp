@@ -112,6 +112,11 @@ TEST_F(DevresDumpTest, WritesToAFileDescriptor)
     char text[200] = {};
     EXPECT_LT(0, read(ends[0], text, sizeof text - 1));
     EXPECT_THAT(text, StartsWith("bench \"bench-1\": 0 resources"));
+
+    devres_listed listed_one(head);
+    devres_dump_all(ends[1], devres_format::json);
+    EXPECT_LT(0, read(ends[0], text, sizeof text - 1));
+    EXPECT_THAT(text, StartsWith("[{\"kind\":\"bench\""));
     close(ends[0]);
     close(ends[1]);
 }

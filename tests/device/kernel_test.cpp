@@ -77,6 +77,9 @@ int probe_that_fails(const bound_device& dev)
     EXPECT_EQ(-EPROBE_DEFER, dev_err_probe(dev, -EPROBE_DEFER, "the clock is not there yet\n"));
     EXPECT_EQ(-ENODEV, dev_err_probe(dev, -ENODEV, "no clock %d\n", 7));
     dev_err(dev, "an error");
+    dev_warn(dev, "a warning of %s\n", "two");
+    dev_info(nullptr, "nobody's");
+    EXPECT_EQ(-9999, dev_err_probe(dev, -9999, "unheard of\n"));
     probe_output = ::testing::internal::GetCapturedStderr();
     return -ENODEV;
 }
@@ -87,7 +90,12 @@ TEST(KernelWordsTest, DevErrProbeSaysWhoAndReturnsTheError)
     device dev("dev-2");
     ASSERT_EQ(0, device_register(&dev));
     EXPECT_EQ(-ENODEV, device_driver_attach(&driver, &dev));
-    EXPECT_EQ("widget dev-2: ENODEV: no clock 7\nwidget dev-2: an error\n", probe_output);
+    EXPECT_EQ("widget dev-2: ENODEV: no clock 7\n"
+              "widget dev-2: an error\n"
+              "widget dev-2: a warning of two\n"
+              "device (null): nobody's\n"
+              "widget dev-2: error -9999: unheard of\n",
+              probe_output);
 }
 
 } // namespace

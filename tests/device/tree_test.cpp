@@ -125,6 +125,7 @@ TEST_F(DeviceTreeTest, FromInsideOneOfThemNothingChanges) // D7, D3 (0)
     }
     EXPECT_EQ(1u, warns.take().size());
     EXPECT_EQ(events{}, log.take());
+    EXPECT_EQ(-EINVAL, device_unregister_tree(nullptr));
     EXPECT_EQ(0, device_unregister_tree(hub));
     EXPECT_EQ(
         (events{"remove other", "remove hub", "release other", "free other", "release hub", "free hub"}),

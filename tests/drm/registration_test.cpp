@@ -54,6 +54,8 @@ TEST_F(RegistrationTest, FailureLeavesOutAlone) // X1
     drm_device* a = drm_dev_alloc(&driver, &parent);
     drm_device* b = drm_dev_alloc(&driver, &parent);
     drm_registration registration;
+    EXPECT_EQ(-EINVAL, drm_registration::create(nullptr, &registration));
+    EXPECT_EQ(-EINVAL, drm_registration::create(a, nullptr));
     ASSERT_EQ(0, drm_registration::create(a, &registration));
     EXPECT_EQ(-EBUSY, drm_registration::create(a, &registration));
     driver.on.load = [](drm_device*, unsigned long flags) { return flags == 9 ? -EIO : 0; };
