@@ -135,6 +135,63 @@ TEST_F(IndexTest, ForgetsEverythingThatAGroupTakes)
     }
 }
 
+// The index of 10,000 is filled a part at each removal, from the newest: the part that is known ends at one of
+// these, and may lose it.
+TEST_F(IndexTest, KnowsWhereItStoppedWhenThatOneIsRemoved)
+{
+    make_keys(10000);
+    for (std::size_t k = 0; k != 10000; ++k)
+        add(k);
+    remove(0); // the index knows some thousands of the newest from here on
+    for (std::size_t k = 9000; k != 3000; --k)
+        remove(k);
+    for (std::size_t k = 3000; k != 2900; --k)
+        remove(k);
+    expect_the_rest_in_order();
+}
+
+struct asker {
+    devres_head* head;
+    key* older;
+    key* equal;
+    int removed_older = 0;
+    int removed_equal = 0;
+};
+void ask_in_the_midst(asker* a)
+{
+    auto* owner = container_of<&bench_owner::devres>(a->head);
+    a->removed_equal = managed::remove_action_nowarn(owner, &note, a->equal);
+    a->removed_older = managed::remove_action_nowarn(owner, &note, a->older);
+}
+
+// A callback removes while its group, in which the known part ends, is being released: what is pending is not
+// found, an equal one outside is, and what is older as well.
+TEST_F(IndexTest, AnswersWhileThatOneIsReleasedWithAGroup)
+{
+    make_keys(10000);
+    asker asking{&own.devres, &keys[10], &keys[6100]};
+    add(6100); // older than the group, and equal to one in it
+    for (std::size_t k = 0; k != 5000; ++k)
+        add(k);
+    void* group = devres_open_group(&own.devres, nullptr);
+    ASSERT_TRUE(group);
+    for (std::size_t k = 5000; k != 7000; ++k)
+        ASSERT_EQ(0, managed::add_action(&own, &note, &keys[k]));
+    ASSERT_EQ(0, managed::add_action(&own, &ask_in_the_midst, &asking));
+    devres_close_group(&own.devres, group);
+    for (std::size_t k = 7000; k != 10000; ++k)
+        add(k);
+    remove(0);
+    EXPECT_EQ(2001, devres_release_group(&own.devres, group));
+    EXPECT_EQ(0, asking.removed_older);
+    EXPECT_TRUE(take_from_model(10));
+    EXPECT_EQ(0, asking.removed_equal) << "the older one, which is still on the list";
+    EXPECT_TRUE(take_from_model(6100));
+    EXPECT_EQ(2000u, released.size()) << "the equal one in the group was released with it";
+    remove(4000);
+    expect_the_rest_in_order();
+}
+
 // No memory for an index: a scan answers, every time.
 TEST_F(IndexTest, ScansWithoutMemory)
 {
