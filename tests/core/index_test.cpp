@@ -135,8 +135,8 @@ TEST_F(IndexTest, ForgetsEverythingThatAGroupTakes)
     }
 }
 
-// The index of 10,000 is filled a part at each removal, from the newest: the part that is known ends at one of
-// these, and may lose it.
+// The index of 10,000 is filled a part at each removal, from the newest: the part that is known ends at one
+// of these, and may lose it.
 TEST_F(IndexTest, KnowsWhereItStoppedWhenThatOneIsRemoved)
 {
     make_keys(10000);
