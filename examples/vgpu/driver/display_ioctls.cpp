@@ -285,6 +285,8 @@ long wait_vblank(call& c, drm_wait_vblank& w)
             result = 0;
         } else if (!display->now().is_on()) {
             result = -EINVAL;
+        } else if (c.user.is_interrupted()) {
+            result = -EINTR;
         } else if (now_ns() - since > patience_ns) {
             result = -EBUSY;
         } else {

@@ -8,7 +8,6 @@
 
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include <devres/drm_managed.h>
@@ -46,30 +45,27 @@ gpu::gpu(int card_number, std::pmr::memory_resource* memory)
 buffer::~buffer()
 {
     owner.modes->buffer_bytes -= size;
-    if (pixels)
-        munmap(const_cast<std::uint8_t*>(pixels), size); // SAFETY: mapped by allocate()
-    if (memory >= 0)
-        ::close(memory);
+    if (!pixels)
+        return;
+    munmap(const_cast<std::uint8_t*>(pixels), size); // SAFETY: mapped by allocate()
+    memory->remove(begin, size);
 }
 
-int buffer::allocate(std::uint64_t bytes)
+int buffer::allocate(std::uint64_t bytes, std::shared_ptr<buffer_memory> many)
 {
     const std::uint64_t whole = (bytes + page - 1) / page * page;
     if (owner.modes->buffer_bytes + whole > most_bytes)
         return -ENOMEM;
     owner.modes->buffer_bytes += size = whole;
-    memory = memfd_create("vgpu-buffer", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (memory < 0 || ftruncate(memory, static_cast<off_t>(size)))
-        return -errno;
-    // Whoever maps it shares it with the scan-out, which must not find it shorter.
-    if (fcntl(memory, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-        return -errno;
-    void* mapped = mmap(nullptr, size, PROT_READ, MAP_SHARED, memory, 0);
+    memory = many ? many : std::make_shared<buffer_memory>(buffer_memory::holds::one);
+    if (const int err = memory->add(size, &begin))
+        return err;
+    void* mapped = mmap(nullptr, size, PROT_READ, MAP_SHARED, memory->fd(), static_cast<off_t>(begin));
     if (mapped == MAP_FAILED)
         return -errno;
     pixels = static_cast<const std::uint8_t*>(mapped); // SAFETY: bytes
-    offset = owner.modes->next_offset;
-    owner.modes->next_offset += size;
+    // A client that maps the memory of all its buffers is not asked which one it means.
+    offset = many ? begin : std::exchange(owner.modes->next_offset, owner.modes->next_offset + size);
     return 0;
 }
 
@@ -123,10 +119,10 @@ buffer* find_handle(client_file& f, std::uint32_t handle)
     return found == f.handles.end() ? nullptr : found->second.get();
 }
 
-ref<buffer> make_buffer(gpu& g, std::uint64_t size, int* err)
+ref<buffer> make_buffer(gpu& g, const client_file& f, std::uint64_t size, int* err)
 {
     ref<buffer> made(drmm_new<buffer>(&g, g));
-    *err = made ? made->allocate(size) : -ENOMEM;
+    *err = made ? made->allocate(size, f.memory) : -ENOMEM;
     return *err ? ref<buffer>() : made;
 }
 
@@ -155,13 +151,8 @@ std::uint32_t make_handle(client_file& f, ref<buffer> memory)
 
 void send_events(client_file& f)
 {
-    while (!f.events.empty()) {
-        const std::vector<std::uint8_t>& next = f.events.front();
-        if (send(f.events_socket, next.data(), next.size(), MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
-            errno == EAGAIN)
-            return; // the next vblank tries again
+    while (!f.events.empty() && f.events_to->take_event(f.events.front()))
         f.events.pop_front();
-    }
 }
 
 // --- Files ------------------------------------------------------------------------------------------------
@@ -204,13 +195,15 @@ void gpu_postclose(drm_device* drm, drm_file* file)
     delete &f;
 }
 
-void set_client(drm_file* file, pid_t process, uid_t user, int events_socket)
+void set_client(drm_file* file, pid_t process, uid_t user, event_sink& events,
+                std::shared_ptr<buffer_memory> memory)
 {
     client_file& f = client_of(file);
     const std::lock_guard held(gpu_of(file).lock);
     f.process = process;
     f.user = user;
-    f.events_socket = events_socket;
+    f.events_to = &events;
+    f.memory = std::move(memory);
 }
 
 void set_closing(drm_file* file)
@@ -233,7 +226,7 @@ int memory_at(drm_file* file, std::uint64_t offset, std::uint64_t length, std::u
         *inside = offset - memory->offset;
         if (length > memory->size - *inside)
             return -EINVAL;
-        const int fd = fcntl(memory->memory, F_DUPFD_CLOEXEC, 0);
+        const int fd = fcntl(memory->memory->fd(), F_DUPFD_CLOEXEC, 0);
         return fd < 0 ? -errno : fd;
     }
     return -EINVAL;

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <memory_resource>
 #include <mutex>
 #include <vector>
@@ -44,6 +45,16 @@ struct mode_config {
     lifetime lived;
 };
 
+// Where the events of an open file go.
+class event_sink {
+public:
+    // False: it takes no more now, and the next vblank tries again. Called under gpu::lock.
+    virtual bool take_event(const std::vector<std::uint8_t>& event) = 0;
+
+protected:
+    ~event_sink() = default;
+};
+
 // One open file, made by open and freed by postclose.
 struct client_file {
     std::map<std::uint32_t, ref<buffer>> handles;
@@ -60,9 +71,11 @@ struct client_file {
     bool atomic = false;
     bool closing = false; // the client has closed it while one of its threads is in a call
 
-    // Events that have happened, until the client's descriptor takes them.
-    int events_socket = -1;
+    // Events that have happened, until they are taken.
+    event_sink* events_to = nullptr;
     std::deque<std::vector<std::uint8_t>> events;
+
+    std::shared_ptr<buffer_memory> memory; // of all its buffers; null: each buffer has its own
 };
 
 // An event that a file waits for. It refers to the file, and so lives where files do: a file may be closed
@@ -101,12 +114,12 @@ blob* find_blob(gpu& g, std::uint32_t id);
 buffer* find_handle(client_file& f, std::uint32_t handle);
 
 // Each empty: no memory.
-ref<buffer> make_buffer(gpu& g, std::uint64_t size, int* err);
+ref<buffer> make_buffer(gpu& g, const client_file& f, std::uint64_t size, int* err);
 ref<framebuffer> make_framebuffer(gpu& g, bool named);
 ref<blob> make_blob(gpu& g, std::vector<std::uint8_t> bytes);
 std::uint32_t make_handle(client_file& f, ref<buffer> memory);
 
-// Sends what has happened, as far as the client's descriptor takes it.
+// Sends what has happened, as far as it is taken.
 void send_events(client_file& f);
 
 // --- Hooks of the driver, and what the daemon asks for ----------------------------------------------------
@@ -114,8 +127,9 @@ void send_events(client_file& f);
 int gpu_open(devres::drm_device* drm, devres::drm_file* file);
 void gpu_postclose(devres::drm_device* drm, devres::drm_file* file);
 
-// Who has opened it, and where events go; said once, before the first call.
-void set_client(devres::drm_file* file, pid_t process, uid_t user, int events_socket);
+// Who has opened it, where its events go, and where its buffers are; said once, before the first call.
+void set_client(devres::drm_file* file, pid_t process, uid_t user, event_sink& events,
+                std::shared_ptr<buffer_memory> memory = nullptr);
 // The client has closed its last descriptor: calls of this file must not sleep any more.
 void set_closing(devres::drm_file* file);
 // The memory behind [offset, offset + length) as mmap means it, for a file that has a handle of it.

@@ -27,6 +27,9 @@ public:
     virtual long write(std::uint64_t address, const void* from, std::size_t size) = 0;
     // Until the end of the call: waiting for the client ends when this descriptor is readable.
     virtual void give_up_when(int readable) = 0;
+    // True: its thread has got a signal, so a call that sleeps ends with -EINTR. Whoever makes it true wakes
+    // the drm_device. Never so where a client's thread cannot tell.
+    virtual bool is_interrupted() const { return false; }
 
 protected:
     ~user_memory() = default;

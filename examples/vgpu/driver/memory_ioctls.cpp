@@ -24,7 +24,7 @@ long create_dumb(scanout&, call& c, drm_mode_create_dumb& d)
         return -EINVAL;
     const std::lock_guard held(c.g.lock);
     int err = 0;
-    ref<buffer> memory = make_buffer(c.g, size, &err);
+    ref<buffer> memory = make_buffer(c.g, c.file, size, &err);
     if (err)
         return err;
     d.pitch = static_cast<std::uint32_t>(pitch);
@@ -39,6 +39,8 @@ long map_dumb(call& c, drm_mode_map_dumb& d)
     const buffer* memory = find_handle(c.file, d.handle);
     if (!memory)
         return -ENOENT;
+    if (c.file.memory && memory->memory != c.file.memory)
+        return -EINVAL; // GETFB gave it, and it is where only the file that made it can map it
     d.offset = memory->offset;
     return 0;
 }

@@ -7,11 +7,13 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include <devres/drm_managed.h>
 
+#include "buffer_memory.h"
 #include "lifetime.h"
 
 namespace vgpu {
@@ -62,14 +64,15 @@ private:
     T* object_ = nullptr;
 };
 
-// A dumb buffer: a memfd, so that a client maps this and nothing else, and keeps it when the device goes.
+// A dumb buffer, in memory that a client maps and keeps when the device goes.
 struct buffer : counted {
     explicit buffer(gpu& g) : counted(g) {}
     ~buffer();
-    // Returns: 0 or -errno.
-    int allocate(std::uint64_t bytes);
+    // In `many`, or, if that is null, in a memfd of its own. Returns: 0 or -errno.
+    int allocate(std::uint64_t bytes, std::shared_ptr<buffer_memory> many);
 
-    int memory = -1;
+    std::shared_ptr<buffer_memory> memory;
+    std::uint64_t begin = 0;  // in `memory`
     std::uint64_t size = 0;   // whole pages
     std::uint64_t offset = 0; // where mmap finds it
     const std::uint8_t* pixels = nullptr;

@@ -7,13 +7,13 @@
 #include <vector>
 
 #include "../driver/driver.h"
-#include "../server/server.h"
+#include "../server/node.h"
 
 namespace vgpu {
 
 class bus {
 public:
-    explicit bus(server& nodes, std::pmr::memory_resource* memory) : server_(nodes), memory_(memory) {}
+    explicit bus(card_server& nodes, std::pmr::memory_resource* memory) : server_(nodes), memory_(memory) {}
     ~bus() { pull(); }
     bus(const bus&) = delete;
     bus& operator=(const bus&) = delete;
@@ -31,7 +31,7 @@ public:
     const image& last_frame() const { return last_frame_; }
 
 private:
-    server& server_;
+    card_server& server_;
     std::pmr::memory_resource* memory_;
     devres::device* hub_ = nullptr;
     std::vector<display_device*> displays_;

@@ -12,8 +12,6 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "../wire.h"
-
 extern char** environ;
 
 namespace vgpu {
@@ -71,8 +69,7 @@ const char* name_of_call(long number)
 
 } // namespace
 
-client_process::client_process(std::vector<std::string> command, const std::string& folder,
-                               const std::string& shim)
+client_process::client_process(std::vector<std::string> command, std::vector<std::string> environment)
     : name_(command.empty() ? "" : command[0])
 {
     pipe_ends in, out;
@@ -82,12 +79,13 @@ client_process::client_process(std::vector<std::string> command, const std::stri
     for (std::string& word : command)
         argv.push_back(word.data());
     argv.push_back(nullptr);
-    std::string preload = "LD_PRELOAD=" + shim, place = VGPU_DIR_VARIABLE "=" + folder;
-    std::vector<char*> environment;
+    std::vector<char*> envp;
     for (char** e = environ; *e; ++e)
         if (std::strncmp(*e, "LD_PRELOAD=", 11) != 0)
-            environment.push_back(*e);
-    environment.insert(environment.end(), {preload.data(), place.data(), nullptr});
+            envp.push_back(*e);
+    for (std::string& variable : environment)
+        envp.push_back(variable.data());
+    envp.push_back(nullptr);
 
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -98,7 +96,7 @@ client_process::client_process(std::vector<std::string> command, const std::stri
     posix_spawnattr_init(&attributes);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
     posix_spawnattr_setpgroup(&attributes, 0);
-    const int err = posix_spawnp(&pid_, argv[0], &actions, &attributes, argv.data(), environment.data());
+    const int err = posix_spawnp(&pid_, argv[0], &actions, &attributes, argv.data(), envp.data());
     posix_spawn_file_actions_destroy(&actions);
     posix_spawnattr_destroy(&attributes);
     if (err) {

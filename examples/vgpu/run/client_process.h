@@ -15,7 +15,8 @@ namespace vgpu {
 class client_process {
 public:
     // Starts it in a process group of its own. Its output is kept, and its input stays open and empty.
-    client_process(std::vector<std::string> command, const std::string& folder, const std::string& shim);
+    // `environment`: what it finds there besides ours, as "NAME=value".
+    client_process(std::vector<std::string> command, std::vector<std::string> environment);
     ~client_process();
     client_process(client_process&&) = default;
     client_process& operator=(client_process&&) = delete;

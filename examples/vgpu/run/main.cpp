@@ -27,6 +27,8 @@ Starts the clients with a virtual display at /dev/dri/card0, pulls its plug, and
   --unplug-at NAME[:N]  before the N-th ioctl of that name (such as MODE_SETCRTC) is answered; --unplug-after
                       is how long to wait for it (default 60)
   --grace S           how long clients have to come to terms with it (default 3)
+  --fuse              clients find the display through FUSE, and nothing is preloaded: reaches static
+                      and setuid programs; takes root, and Linux 6.9 with FUSE passthrough
   --hub N             N displays, card0 and up, on a hub that is unplugged
   --replug            afterwards plugs it in again, and does all of it once more
   --show              draws the screen meanwhile, if the output is a terminal
@@ -35,7 +37,7 @@ Starts the clients with a virtual display at /dev/dri/card0, pulls its plug, and
   --svg PATH          the picture of the run (default: vgpu.svg beside the program)
 
 Exit status: 0 all clients coped; 1 one hung, died or did not run, or that ioctl did not come; 2 wrong usage;
-3 something was left over.
+3 something was left over; 4 the system does not offer --fuse.
 )";
 
 int complain(const std::string& what)
@@ -77,6 +79,7 @@ int read_options(int argc, char** argv, int* next, plan* p)
         bool* flag = option == "--unplug-on-key" ? &p->unplug_on_key
                      : option == "--replug"      ? &p->replug
                      : option == "--show"        ? &p->show
+                     : option == "--fuse"        ? &p->fuse
                      : option == "--quiet"       ? &p->quiet
                                                  : nullptr;
         if (flag) {
@@ -144,6 +147,8 @@ int main(int argc, char** argv)
         return status;
     p.show = p.show && isatty(STDOUT_FILENO);
     read_commands(argc, argv, next, &p);
+    if (p.fuse && p.unplug_at == "mmap")
+        return complain("--unplug-at mmap: with --fuse the kernel makes that call without asking");
     if (p.commands.empty())
         return complain("no client: put its command after '--'");
     std::signal(SIGPIPE, SIG_IGN);

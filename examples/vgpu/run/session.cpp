@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "../driver/lifetime.h"
+#include "../fuse/fuse_server.h"
 #include "../server/server.h"
 #include "../server/trace.h"
 #include "bus.h"
@@ -32,10 +33,10 @@ std::int64_t ns(double seconds)
 // One round: the clients, from their start to their end.
 class round_of_clients {
 public:
-    round_of_clients(const plan& p, server& daemon, bus& displays) : plan_(p), bus_(displays)
+    round_of_clients(const plan& p, const card_server& daemon, bus& displays) : plan_(p), bus_(displays)
     {
         for (const auto& command : p.commands) {
-            clients_.push_back({std::make_unique<client_process>(command, daemon.folder(), p.shim)});
+            clients_.push_back({std::make_unique<client_process>(command, daemon.environment(p.shim))});
             if (clients_.size() < p.commands.size())
                 let_begin(clients_.back());
         }
@@ -193,6 +194,13 @@ void print(const std::vector<verdict>& verdicts)
                     v.text.c_str());
 }
 
+std::unique_ptr<card_server> make_way_in(const plan& p)
+{
+    if (p.fuse)
+        return std::make_unique<fuse_server>();
+    return std::make_unique<server>();
+}
+
 } // namespace
 
 int run_session(const plan& p)
@@ -201,10 +209,11 @@ int run_session(const plan& p)
     bool well = true;
     picture_data drawn;
     {
-        server daemon;
+        const std::unique_ptr<card_server> made = make_way_in(p);
+        card_server& daemon = *made;
         if (const int err = daemon.start()) {
-            std::fprintf(stderr, "vgpu: the daemon cannot start: error %d\n", -err);
-            return 3;
+            std::fprintf(stderr, "vgpu: the daemon cannot start: %s\n", daemon.problem(err).c_str());
+            return p.fuse ? 4 : 3;
         }
         bus displays(daemon, &counted_memory());
         for (int round = 0; round < (p.replug ? 2 : 1); ++round) {

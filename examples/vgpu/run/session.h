@@ -18,6 +18,7 @@ struct plan {
     int cards = 1;
     bool replug = false;
     bool show = false;
+    bool fuse = false;  // the way in that takes root, in place of what is preloaded
     bool quiet = false; // what clients write is not shown
     std::string png;
     std::string svg;
@@ -26,7 +27,8 @@ struct plan {
 };
 
 // Prints what happened. Returns the status to exit with: 0; 1 if a client hung, died or did not run, or the
-// call at which to unplug was not made while clients ran; 3 if something is left over.
+// call at which to unplug was not made while clients ran; 3 if something is left over; 4 if the system does
+// not offer the way in that is asked for.
 int run_session(const plan& p);
 
 } // namespace vgpu

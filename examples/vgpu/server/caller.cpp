@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include <poll.h>
-#include <sys/ioctl.h>
 
+#include "ioctl_call.h"
 #include "trace.h"
 
 using namespace devres;
@@ -69,33 +69,20 @@ std::shared_ptr<open_file> caller::file() const
     return found == known_.end() ? nullptr : found->second.lock();
 }
 
-// As drm_ioctl in Linux: the structure may be shorter or longer than ours, the rest is zero.
 bool caller::ioctl()
 {
     const std::shared_ptr<open_file> target = file();
     if (!target)
         return answer(-ESTALE);
-    const unsigned long command = in_.head.number;
-    const unsigned number = _IOC_NR(command);
-    if (_IOC_TYPE(command) != 'd')
-        return answer(-ENOTTY);
-    const unsigned long ours = ioctl_command(number);
-    const std::size_t size = _IOC_SIZE(command);
-    if (in_.size > size)
+    const std::uint32_t command = in_.head.number;
+    if (in_.size > _IOC_SIZE(command))
         return answer(-EINVAL);
-    alignas(std::max_align_t) std::uint8_t data[1u << _IOC_SIZEBITS] = {};
-    std::memcpy(data, in_.bytes, in_.size);
-    const ioctl_argument argument{data, this};
-    long result = 0;
-    {
-        traced_call call(process_, ioctl_name(number));
-        result = drm_ioctl(target->file, number, const_cast<ioctl_argument*>(&argument));
-        gives_up_when_ = -1;
-        call.set_result(result);
-    }
-    const bool returns = ours != 0 && (command & ours & (std::uint32_t{_IOC_READ} << _IOC_DIRSHIFT)) != 0;
-    const std::size_t back = returns ? std::min<std::size_t>(size, sizeof data) : 0;
-    std::memcpy(in_.bytes, data, back);
+    ioctl_structure data;
+    std::memcpy(data.bytes, in_.bytes, in_.size);
+    std::size_t back = 0;
+    const long result = make_ioctl(target->file, command, data, *this, process_, &back);
+    gives_up_when_ = -1;
+    std::memcpy(in_.bytes, data.bytes, back);
     return answer(result, back);
 }
 

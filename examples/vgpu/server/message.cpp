@@ -66,6 +66,21 @@ bool receive_message(int from, message* m, unique_fd* fd)
     return true;
 }
 
+int listen_at(const std::string& path, int backlog, unique_fd* made)
+{
+    sockaddr_un name{};
+    name.sun_family = AF_UNIX;
+    if (path.size() >= sizeof name.sun_path)
+        return -ENAMETOOLONG;
+    std::memcpy(name.sun_path, path.c_str(), path.size());
+    made->reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    // SAFETY: the way sockets take addresses.
+    if (!*made || bind(made->get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) ||
+        listen(made->get(), backlog))
+        return -errno;
+    return 0;
+}
+
 namespace {
 
 std::uint64_t name_in(const sockaddr_un& name, socklen_t length)

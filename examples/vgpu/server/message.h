@@ -24,6 +24,9 @@ bool send_message(int to, const message& m, int fd = -1);
 // message.
 bool receive_message(int from, message* m, unique_fd* fd);
 
+// Makes a socket that listens at `path`. Returns: 0 or -errno.
+int listen_at(const std::string& path, int backlog, unique_fd* socket);
+
 // The name that the kernel gave a client's end of a connection, as wire.h says it; 0: it has none.
 std::uint64_t name_of_peer(int socket);
 std::uint64_t name_of(int socket);

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 //
-// The node that clients open: a listening socket and the files about it, in the folder that they see as /dev
-// and /sys.
+// The node that clients open, and who serves it: a way in. There are two, server.h and fuse/fuse_server.h.
 #pragma once
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include <devres/drm_device.h>
 
@@ -12,18 +13,24 @@
 
 namespace vgpu {
 
-// Who listens: the daemon.
 class card_server {
 public:
-    virtual const std::string& folder() const = 0;
-    // From now on a connection to `socket` opens `drm`. Returns: 0 or -errno.
-    virtual int listen(int socket, devres::drm_device* drm) = 0;
-    // Returns when nobody is opening it any more; connections that were not accepted are refused. Closes the
-    // socket.
-    virtual void unlisten(int socket) = 0;
+    virtual ~card_server() = default;
 
-protected:
-    ~card_server() = default;
+    // Returns: 0 or -errno; without this nobody is served.
+    virtual int start() = 0;
+    // Why start() gave that error, for people.
+    virtual std::string problem(int err) const { return "error " + std::to_string(-err); }
+    // What a client that is started by this thread needs in its environment to come in.
+    virtual std::vector<std::string> environment(const std::string& shim) const = 0;
+
+    // From now on clients find the card, and open `drm`. Returns: 0 or -errno.
+    virtual int add_card(int card, devres::drm_device* drm) = 0;
+    // Clients find it no more. Returns when nobody is opening it. Not added: no-op.
+    virtual void remove_card(int card) = 0;
+
+    // How many files are open, with those that a client has closed while one of its calls was under way.
+    virtual std::size_t open_files() const = 0;
 };
 
 class device_node {
@@ -40,7 +47,7 @@ private:
     card_server& server_;
     const int card_;
     devres::drm_device* const drm_; // outlives the node, which the same device owns
-    int socket_ = -1;
+    bool is_there_ = false;
     lifetime lived_;
 };
 

@@ -12,11 +12,10 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 
-#include "../driver/gpu.h"
 #include "../wire.h"
 #include "caller.h"
+#include "card_folder.h"
 #include "message.h"
 #include "trace.h"
 
@@ -56,6 +55,12 @@ open_file::~open_file()
     --count_;
 }
 
+bool open_file::take_event(const std::vector<std::uint8_t>& event)
+{
+    return send(socket.get(), event.data(), event.size(), MSG_DONTWAIT | MSG_NOSIGNAL) >= 0 ||
+           errno != EAGAIN;
+}
+
 // --- Life -------------------------------------------------------------------------------------------------
 
 server::server()
@@ -70,23 +75,15 @@ int server::start()
 {
     if (folder_.empty())
         return -ENOENT;
-    sockaddr_un name{};
-    name.sun_family = AF_UNIX;
-    const std::string path = folder_ + VGPU_CALLS_SOCKET;
-    if (path.size() >= sizeof name.sun_path)
-        return -ENAMETOOLONG;
-    std::memcpy(name.sun_path, path.c_str(), path.size());
     std::error_code ignored;
     for (const char* part : {"/dev/dri", "/sys/dev/char", "/sys/class/drm"})
         std::filesystem::create_directories(folder_ + part, ignored);
     stop_.reset(eventfd(0, EFD_CLOEXEC));
     epoll_.reset(epoll_create1(EPOLL_CLOEXEC));
-    calls_.reset(socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-    // SAFETY: the way sockets take addresses.
-    if (!stop_ || !epoll_ || !calls_ ||
-        bind(calls_.get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) ||
-        ::listen(calls_.get(), 512))
+    if (!stop_ || !epoll_)
         return -errno;
+    if (const int err = listen_at(folder_ + VGPU_CALLS_SOCKET, 512, &calls_))
+        return err;
     for (const int fd : {stop_.get(), calls_.get()}) {
         epoll_event e{EPOLLIN, {.u64 = is_listener | static_cast<std::uint64_t>(fd)}};
         if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &e))
@@ -121,21 +118,43 @@ server::~server()
 
 // --- Listening --------------------------------------------------------------------------------------------
 
-int server::listen(int socket, drm_device* drm)
+std::vector<std::string> server::environment(const std::string& shim) const
 {
-    const std::lock_guard held(accepting_);
-    epoll_event e{EPOLLIN, {.u64 = is_listener | static_cast<std::uint64_t>(socket)}};
-    if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, socket, &e))
-        return -errno;
-    listeners_[socket] = drm;
-    return 0;
+    return {"LD_PRELOAD=" + shim, VGPU_DIR_VARIABLE "=" + folder_};
 }
 
-void server::unlisten(int socket)
+int server::add_card(int card, drm_device* drm)
 {
-    const std::lock_guard held(accepting_);
-    listeners_.erase(socket);
-    ::close(socket);
+    const std::string path = folder_ + "/dev/dri/" + card_name(card);
+    describe_card(folder_, card);
+    unique_fd socket;
+    int err = listen_at(path, 128, &socket);
+    if (!err) {
+        const std::lock_guard held(accepting_);
+        const int fd = socket.get();
+        epoll_event e{EPOLLIN, {.u64 = is_listener | static_cast<std::uint64_t>(fd)}};
+        err = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+        if (!err)
+            listeners_[fd] = {card, drm, std::move(socket)};
+    }
+    if (err) {
+        std::error_code ignored;
+        std::filesystem::remove(path, ignored);
+        forget_card(folder_, card);
+    }
+    return err;
+}
+
+// Connections that were not accepted are refused.
+void server::remove_card(int card)
+{
+    std::error_code ignored;
+    std::filesystem::remove(folder_ + "/dev/dri/" + card_name(card), ignored);
+    {
+        const std::lock_guard held(accepting_);
+        std::erase_if(listeners_, [card](const auto& entry) { return entry.second.card == card; });
+    }
+    forget_card(folder_, card);
 }
 
 void server::run()
@@ -172,7 +191,7 @@ void server::accept_card(int listener)
     answer.head.word = VGPU_DONE;
     {
         std::optional<traced_call>
-            call; // if it is held (see hold_at), then without the lock that unlisten() takes
+            call; // if it is held (see hold_at), then without the lock that remove_card() takes
         const std::lock_guard held(accepting_);
         const auto found = listeners_.find(listener);
         if (found == listeners_.end())
@@ -185,14 +204,14 @@ void server::accept_card(int listener)
         const pid_t group = getpgid(who.pid);
         call.emplace(group, "open");
         drm_file* file = nullptr;
-        answer.head.result = name ? drm_open(found->second, &file) : -EINVAL;
+        answer.head.result = name ? drm_open(found->second.drm, &file) : -EINVAL;
         call->set_result(static_cast<long>(answer.head.result));
         if (answer.head.result) {
             refused = std::move(connection);
         } else {
             drop(name); // the kernel gives a name again, perhaps before its end was noticed here
-            set_client(file, who.pid, who.uid, connection.get());
             opened = std::make_shared<open_file>(file, std::move(connection), count_);
+            set_client(file, who.pid, who.uid, *opened);
             opened->process = group;
             const std::lock_guard also(lock_);
             files_[name] = opened;

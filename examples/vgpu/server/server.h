@@ -18,21 +18,26 @@
 #include <set>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <sys/types.h>
 
+#include "../driver/gpu.h"
 #include "fd.h"
 #include "node.h"
 
 namespace vgpu {
 
 // A file that a client has open. Destroying it closes it.
-struct open_file {
+struct open_file final : event_sink {
     // `count`: how many there are.
     open_file(devres::drm_file* opened, unique_fd connection, std::atomic<std::size_t>& count);
     ~open_file();
     open_file(const open_file&) = delete;
     open_file& operator=(const open_file&) = delete;
+
+    // Events are messages on the client's descriptor.
+    bool take_event(const std::vector<std::uint8_t>& event) override;
 
     devres::drm_file* const file;
     const unique_fd socket;
@@ -48,19 +53,17 @@ public:
     // Makes a folder of its own for clients to see.
     server();
     // Every client's connection is closed, and with it every file.
-    ~server();
+    ~server() override;
     server(const server&) = delete;
     server& operator=(const server&) = delete;
 
-    // Returns: 0 or -errno; without this nobody is served.
-    int start();
-
-    const std::string& folder() const override { return folder_; }
-    int listen(int socket, devres::drm_device* drm) override;
-    void unlisten(int socket) override;
-
-    // How many files are open, with those that a client has closed while one of its calls was under way.
-    std::size_t open_files() const { return count_; }
+    int start() override;
+    // The folder that clients see as /dev and /sys.
+    const std::string& folder() const { return folder_; }
+    std::vector<std::string> environment(const std::string& shim) const override;
+    int add_card(int card, devres::drm_device* drm) override;
+    void remove_card(int card) override;
+    std::size_t open_files() const override { return count_; }
 
     // Null: there is none of that name.
     std::shared_ptr<open_file> find(std::uint64_t name) const;
@@ -81,8 +84,13 @@ private:
     std::thread thread_;
     std::atomic<std::size_t> count_{0};
 
-    std::mutex accepting_;                         // held while a listener is used, so that unlisten can wait
-    std::map<int, devres::drm_device*> listeners_; // guarded by accepting_
+    struct listening_card {
+        int card;
+        devres::drm_device* drm;
+        unique_fd socket;
+    };
+    std::mutex accepting_;                    // held while a listener is used, so that remove_card can wait
+    std::map<int, listening_card> listeners_; // by descriptor; guarded by accepting_
 
     mutable std::mutex lock_;
     mutable std::condition_variable changed_;

@@ -4,7 +4,7 @@
 # client.sh <vgpu> <verdict> <option>... -- <client> [argument]... [-- <client> [argument]...]
 #
 # `vgpu run`, and each client's line of the verdict must match the regular expression. Exit status 77, skipped, if a
-# client is not installed.
+# client is not installed, or the system does not offer --fuse.
 set -euo pipefail
 vgpu=$1 verdict=$2
 shift 2
@@ -18,7 +18,7 @@ for word in "$@"; do
     [[ $word == -- ]] && next=true || next=false
 done
 
-output=$("$vgpu" run "$@") || { status=$?; printf '%s\n' "$output"; exit "$status"; }
+output=$("$vgpu" run "$@") || { status=$?; printf '%s\n' "$output"; exit $((status == 4 ? 77 : status)); }
 printf '%s\n' "$output"
 for client in "${clients[@]}"; do
     grep -qE "^ +$client +$verdict" <<<"$output" || { echo "FAILED: no line says: $client $verdict"; exit 1; }

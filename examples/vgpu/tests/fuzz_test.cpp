@@ -37,7 +37,7 @@ public:
                                              std::to_string(threads), std::to_string(calls)};
             for (int number = 0; number < gpu_ioctl_count; ++number)
                 command.push_back(std::to_string(ioctl_command(static_cast<unsigned>(number))));
-            processes_.emplace_back(std::move(command), daemon().folder(), VGPU_TEST_SHIM);
+            processes_.emplace_back(std::move(command), daemon().environment(VGPU_TEST_SHIM));
         }
     }
     // What becomes of a client that talks nonsense is not looked at.

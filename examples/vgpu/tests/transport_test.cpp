@@ -167,7 +167,7 @@ TEST_F(TransportTest, AProgramSeesACharacterDevice)
         {"sh", "-c",
          "exec 9<>/dev/dri/card0; stat -c '%F %t:%T' /dev/dri/card0; stat -L -c '%F %t:%T' /dev/fd/9;"
          "readlink /sys/dev/char/226:0/device/subsystem; ls /dev/dri"},
-        daemon().folder(), VGPU_TEST_SHIM);
+        daemon().environment(VGPU_TEST_SHIM));
     pollfd end{shell.end_is_readable(), POLLIN, 0};
     ASSERT_EQ(1, poll(&end, 1, 120'000));
     shell.read_output();

@@ -105,7 +105,7 @@ TEST_F(UnplugTest, AClientKilledInAnyIoctlLeavesNothing)
     for (const std::string& name : all_ioctls()) {
         SCOPED_TRACE(name);
         hold_at(name.c_str(), 1);
-        client_process client({VGPU_TEST_TOUR}, daemon().folder(), VGPU_TEST_SHIM);
+        client_process client({VGPU_TEST_TOUR}, daemon().environment(VGPU_TEST_SHIM));
         ASSERT_TRUE(client.has_started());
         await_held();
         client.kill();
@@ -119,7 +119,7 @@ TEST_F(UnplugTest, ProgramsThatKnowNothingEndWhenItGoes)
 {
     plug_in();
     hold_at("MODE_PAGE_FLIP", 3);
-    client_process client({VGPU_TEST_TOUR}, daemon().folder(), VGPU_TEST_SHIM);
+    client_process client({VGPU_TEST_TOUR}, daemon().environment(VGPU_TEST_SHIM));
     await_held();
     displays->pull();
     end_hold();
