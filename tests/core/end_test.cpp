@@ -83,16 +83,17 @@ TEST_F(EndTest, ACallbackOfADrainMayDrainTheHead)
 TEST_F(EndTest, ANodesReleaseMayDrainTheHead)
 {
     struct drainer : devres_node {
-        explicit drainer(bench_owner* o) : own(o) { devres_node_init(this, &release, "drainer"); }
+        explicit drainer(bench_owner* o) : owner(o) { devres_node_init(this, &release, "drainer"); }
         static void release(devres_head* h, devres_node* node)
         {
+            bench_owner* own = static_cast<drainer*>(node)->owner;
+            EXPECT_TRUE(managed::kmalloc(own, 40));
             EXPECT_EQ(1, devres_drain(h));
-            EXPECT_TRUE(managed::kmalloc(static_cast<drainer*>(node)->own, 40));
+            EXPECT_TRUE(managed::kmalloc(own, 40));
         }
-        bench_owner* own;
+        bench_owner* owner;
     };
     drainer node(&owner);
-    ASSERT_TRUE(managed::kmalloc(&owner, 40));
     devres_node_add(head, &node);
     devres_drain(head);
     EXPECT_EQ(0u, listed());
