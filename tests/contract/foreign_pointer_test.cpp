@@ -149,6 +149,20 @@ TYPED_TEST(ForeignPointerContract, InteriorPointersAreReported)
     TypeParam::kfree(this->owner, large);
 }
 
+// A6: nor does it help if what lies in front of the pointer looks like the header of a resource.
+TYPED_TEST(ForeignPointerContract, ACopyOfAHeaderInsideABlockIsNotTakenForOne)
+{
+    for (const bool with_others : {false, true}) { // in the first block, which is small, and in a large one
+        if (with_others)
+            this->populate();
+        auto* p = static_cast<char*>(TypeParam::kmalloc(this->owner, 96));
+        ASSERT_TRUE(p);
+        std::memcpy(p, p - sizeof(detail::resource), sizeof(detail::resource));
+        this->expect_refused(p + sizeof(detail::resource), "behind a copy of a header");
+        TypeParam::kfree(this->owner, p);
+    }
+}
+
 // A6: a pointer freed before is recognised (its slot has not been used again).
 TYPED_TEST(ForeignPointerContract, StalePointersAreReported)
 {

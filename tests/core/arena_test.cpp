@@ -119,6 +119,21 @@ TEST(ArenaTest, AFreedSlotDoesNotServeSomethingLarger)
     EXPECT_EQ(2u, checked_count(owner.devres));
 }
 
+// Nor does a smaller one that is met first.
+TEST(ArenaTest, AmongFreedSlotsOneOfTheRightSizeIsFound)
+{
+    if (detail::checked_memory)
+        GTEST_SKIP() << "with AddressSanitizer no slot is used again";
+    bench_owner owner;
+    void* wanted = managed::kmalloc(&owner, 100);
+    void* others = managed::kmalloc(&owner, 100); // in another block
+    void* small = managed::kmalloc(&owner, 16);
+    ASSERT_TRUE(wanted && others && small);
+    managed::kfree(&owner, small);
+    managed::kfree(&owner, wanted);
+    EXPECT_EQ(wanted, managed::kmalloc(&owner, 100));
+}
+
 // A6: when the last slot is freed there are none any more, whichever block is kept; and what is kept is
 // little.
 TEST(ArenaTest, WhenAllIsFreedTheHeadStartsAfresh)

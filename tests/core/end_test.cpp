@@ -79,6 +79,27 @@ TEST_F(EndTest, ACallbackOfADrainMayDrainTheHead)
     }
 }
 
+// C14: the same by a node, which leaves no memory of its own to the outer drain.
+TEST_F(EndTest, ANodesReleaseMayDrainTheHead)
+{
+    struct drainer : devres_node {
+        explicit drainer(bench_owner* o) : owner(o) { devres_node_init(this, &release, "drainer"); }
+        static void release(devres_head* h, devres_node* node)
+        {
+            bench_owner* own = static_cast<drainer*>(node)->owner;
+            EXPECT_TRUE(managed::kmalloc(own, 40));
+            EXPECT_EQ(1, devres_drain(h));
+            EXPECT_TRUE(managed::kmalloc(own, 40));
+        }
+        bench_owner* owner;
+    };
+    drainer node(&owner);
+    devres_node_add(head, &node);
+    devres_drain(head);
+    EXPECT_EQ(0u, listed());
+    EXPECT_EQ(0u, upstream.live_blocks());
+}
+
 // C14: the same three deep, and the innermost one is the owner's end.
 TEST_F(EndTest, ADrainInsideADrainMayBeTheOwnersEnd)
 {
@@ -278,7 +299,10 @@ TEST_F(EndTest, WhatOtherThreadsAttachDoesNotCountTowardsTheCutOff)
             attached.notify_one();
         }
     });
-    ASSERT_EQ(0, managed::add_action(&owner, [&next] { next(); }));
+    ASSERT_EQ(0, managed::add_action(&owner, [&] {
+                  EXPECT_TRUE(managed::kmalloc(&owner, 100)); // one round is this thread's doing
+                  next();
+              }));
     devres_drain(head);
     other.join();
     EXPECT_EQ(rounds, released);

@@ -192,6 +192,47 @@ TEST_F(IndexTest, AnswersWhileThatOneIsReleasedWithAGroup)
     expect_the_rest_in_order();
 }
 
+// An index that has overflowed lacks somebody. It does not become complete again when it has room again, and
+// scans answer, which are short here.
+TEST_F(IndexTest, OneThatHasOverflowedIsNotBelieved)
+{
+    make_keys(2100);
+    for (std::size_t k = 0; k != 100; ++k)
+        add(k);
+    remove(0); // makes the index
+    for (std::size_t k = 100; k + 1 < keys.size(); k += 2) {
+        add(k);
+        add(k + 1);
+        if (k != 100)
+            remove(k - 1); // the last but two
+    }
+    for (std::size_t k = 1; k != keys.size(); ++k)
+        remove(k);
+    expect_the_rest_in_order();
+}
+
+// Among those that it has not looked at yet are some with numbers from an earlier index.
+TEST_F(IndexTest, NumbersOfAnEarlierIndexMeanNothing)
+{
+    make_keys(6200);
+    for (const std::size_t k : {0u, 0u, 0u, 1u, 1u, 1u})
+        add(k);
+    for (std::size_t k = 2; k != 100; ++k)
+        add(k);
+    remove(2); // makes an index, which numbers those with equal keys
+    for (std::size_t k = 100; k != 6100; ++k)
+        add(k); // it overflows
+    for (const std::size_t k : {6100u, 6100u, 6100u, 6101u, 6101u, 6101u})
+        add(k);
+    remove(3); // makes the next one, from the newest ones, and numbers the newest equals
+    for (int i = 0; i != 4; ++i)
+        for (const std::size_t k : {0u, 1u, 6100u, 6101u})
+            remove(k);
+    for (const std::size_t k : {0u, 1u, 6100u, 6101u})
+        EXPECT_FALSE(managed::is_action_added(&own, &note, &keys[k]));
+    expect_the_rest_in_order();
+}
+
 // No memory for an index: a scan answers, every time.
 TEST_F(IndexTest, ScansWithoutMemory)
 {

@@ -194,6 +194,19 @@ TEST_F(VisibilityTest, UnplugIsIdempotentAndTheSecondWaitsForTheFirst) // M5
     EXPECT_EQ(1, unmapped);
 }
 
+TEST_F(VisibilityTest, WhoUnplugsASecondTimeIsWokenWhenTheFirstIsDone) // M5
+{
+    ASSERT_EQ(0, drm_dev_register(drm));
+    client file(drm);
+    std::thread second;
+    driver.on.unmap = [&](drm_device* d, drm_file*) {
+        second = std::thread([d] { EXPECT_EQ(0, drm_dev_unplug(d)); });
+        await_sleepers(1);
+    };
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    second.join();
+}
+
 // --- Register and unregister (M5) -------------------------------------------------------------------------
 
 TEST_F(VisibilityTest, OpenNeedsARegisteredDevice) // M5

@@ -620,6 +620,19 @@ TEST_F(GuardsTest, GuardsBeyondTheRecordDoWithoutTheListsWhileTheseAreBeingChang
     EXPECT_FALSE(detail::has_readers(detail::reader_set(gate)));
 }
 
+TEST_F(GuardsTest, SlotsForEmergenciesAreGivenBack) // V2
+{
+    object r(&t);
+    object::guard guards[detail::reader_record::capacity];
+    for (object::guard& guard : guards)
+        guard = r.try_access();
+    for (int i = 0; i != 200; ++i) { // more than there are
+        detail::my_record->busy = true;
+        EXPECT_TRUE(r.try_access());
+    }
+    detail::my_record->busy = false;
+}
+
 TEST_F(GuardsTest, GuardInAThreadLocalObjectIsLeftAtThreadExit) // V2
 {
     static object* target;
@@ -755,6 +768,8 @@ TEST_F(GuardsTest, LeavingANumberThatWasNotEnteredIsReportedInTheNameOfTheCaller
     (void)r.try_access();
     detail::leave_index(1000, "gadget_exit");
     EXPECT_NE(std::string::npos, warns.take_one().find("WARN: gadget_exit: index 1000"));
+    detail::leave_index(0, "gadget_exit"); // one of the record
+    EXPECT_NE(std::string::npos, warns.take_one().find("WARN: gadget_exit: index 0"));
 }
 
 TEST_F(GuardsTest, NumbersOfDeeplyNestedSlotsLeadBackToThem) // V2

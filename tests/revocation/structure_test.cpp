@@ -387,6 +387,21 @@ TEST_F(OddEndTest, GuardBeyondTheRecordEndedByAnotherThreadIsReported) // V2, V5
     EXPECT_TRUE(r.revoke());
 }
 
+TEST_F(OddEndTest, GuardBeyondTheRecordEndedByAnotherReaderIsReported) // V2, V5
+{
+    object r(&t);
+    std::vector<object::guard> guards;
+    for (unsigned i = 0; i != detail::reader_record::capacity + 4; ++i)
+        guards.push_back(r.try_access());
+    std::thread([&] {
+        const object::guard own = r.try_access(); // this thread has a record, too
+        guards.pop_back();
+    }).join();
+    EXPECT_THAT(warns.take_one(), HasSubstr("move it with detach()"));
+    guards.clear();
+    EXPECT_TRUE(r.revoke());
+}
+
 // Out of order, and by another thread.
 TEST_F(OddEndTest, AGuardTakesTheFirstSlotThatIsFree) // V2
 {
