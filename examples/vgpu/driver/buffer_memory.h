@@ -25,11 +25,13 @@ public:
     // A buffer is destroyed. If there are others its pages are freed, and who has mapped them reads zeros; if
     // not, they stay as long as somebody has the memfd open or mapped.
     void remove(std::uint64_t begin, std::uint64_t size);
+    // The file whose buffers are here is closed: they are freed all together, when nobody has mapped one.
+    void close_file() { buffers_ = holds::one; }
 
     int fd() const { return fd_; }
 
 private:
-    const holds buffers_;
+    holds buffers_;
     int fd_;
     std::uint64_t end_ = 0;
 };

@@ -187,6 +187,8 @@ void gpu_postclose(drm_device* drm, drm_file* file)
         std::erase(g.files, &f);
         if (g.master == &f)
             g.master = nullptr;
+        if (f.memory)
+            f.memory->close_file();
         f.framebuffers.clear();
         f.handles.clear();
         f.blobs.clear();

@@ -195,6 +195,7 @@ void map_buffers()
     EXPECT(a[0] == 0 && b[two_pages - 1] == 2);
     for (const int one : {fd, other, reader})
         close(one);
+    usleep(100'000);               // the daemon hears of it after close() has returned
     EXPECT(b[two_pages - 1] == 2); // what is mapped stays
 }
 
