@@ -193,9 +193,12 @@ void map_buffers()
     drm_mode_destroy_dumb gone{first.handle};
     EXPECT(call(fd, DRM_IOCTL_MODE_DESTROY_DUMB, &gone) == 0);
     EXPECT(a[0] == 0 && b[two_pages - 1] == 2);
+    const int last = open_it();
     for (const int one : {fd, other, reader})
         close(one);
-    usleep(100'000);               // the daemon hears of it after close() has returned
+    // The daemon hears of it after close() has returned. There is no master once it has: the first file was.
+    while (call(last, DRM_IOCTL_SET_MASTER, nullptr) != 0)
+        usleep(1000);
     EXPECT(b[two_pages - 1] == 2); // what is mapped stays
 }
 
