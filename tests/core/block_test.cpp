@@ -228,6 +228,9 @@ TEST_F(BlockTest, BlocksMoveWhileTheIndexFills)
             expect_reported(freed);
     }
     EXPECT_EQ(n / 2, listed());
+    for (std::size_t i = 0; i < n; i += 2)
+        managed::kfree(&owner, blocks[order[i]]);
+    EXPECT_EQ(0u, listed());
     EXPECT_THAT(warnings.take(), IsEmpty());
 }
 

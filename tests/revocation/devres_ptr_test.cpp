@@ -237,6 +237,7 @@ TEST_F(DevresPtrTest, EarlyRevokeWaitsForReadersAndUnlinks) // V1, V8
         left = true;
     });
     inside.pass();
+    EXPECT_TRUE(h.try_access()); // a thread's first time is another way in
     EXPECT_TRUE(h.revoke());
     EXPECT_TRUE(left);
     EXPECT_EQ(1, t.destroyed);

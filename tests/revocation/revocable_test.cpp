@@ -43,6 +43,7 @@ TEST_F(RevocableTest, GuardReachesTheObject) // V1
 TEST_F(RevocableTest, AfterRevokeNobodyGetsInAndTheObjectIsGone) // V1
 {
     revocable<tracked> r(&t);
+    EXPECT_TRUE(r.try_access()); // a thread's first time is another way in
     EXPECT_TRUE(r.revoke());
     EXPECT_EQ(1, t.destroyed);
     EXPECT_TRUE(r.is_revoked());
