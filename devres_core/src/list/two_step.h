@@ -47,7 +47,9 @@ description describe(const resource* res) noexcept;
 // What those who listen are to be told of `res`, taken while it is there; empty if nobody listens.
 inline description event_of(const resource* res) noexcept
 {
-    return logging() ? describe(res) : description{};
+    if (logging()) [[unlikely]]
+        return describe(res);
+    return {};
 }
 // Tells them, without the lock.
 inline void tell(const char* op, devres_head* head, const description& what) noexcept
