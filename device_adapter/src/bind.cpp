@@ -8,6 +8,7 @@
 #include <devres/detail/binding.h>
 #include <devres/detail/probe.h>
 #include <devres/detail/report.h>
+#include <devres/detail/scoped_lock.h>
 #include <devres/env/thread.h>
 
 namespace devres {

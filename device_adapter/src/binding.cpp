@@ -7,6 +7,8 @@
 #include <new>
 #include <utility>
 
+#include <devres/detail/scoped_lock.h>
+
 namespace devres::detail {
 
 // --- Members by identity ----------------------------------------------------------------------------------

@@ -15,6 +15,7 @@
 #include <utility>
 
 #include <devres/detail/binding.h>
+#include <devres/detail/scoped_lock.h>
 
 namespace devres {
 namespace detail {

@@ -32,6 +32,9 @@ posix=$core/src/env/posix/include
 words=($core/include/devres/{devres,gfp,container_of,diagnostics,owner}.h
     $core/include/devres/detail/{annotations,language,owner_forms,report,resource,resource_list}.h)
 
+# What holds an environment's lock, if anybody but the list wants one.
+scoped_lock=$core/include/devres/detail/scoped_lock.h
+
 border_list() { # a kernel engineer reads this folder: no pmr, futex, membarrier, thread-local, arena or index
     compiles=($core/src/list/*.cpp)
     sees=($core/src/list $core/src/env/env.h "${words[@]}" $freestanding)
@@ -46,7 +49,7 @@ border_list() { # a kernel engineer reads this folder: no pmr, futex, membarrier
 
 border_memory() { # where resources live: knows the list
     compiles=($core/src/memory/*.cpp)
-    sees=($core/src/memory $core/src/list $core/src/env/env.h "${words[@]}" $freestanding)
+    sees=($core/src/memory $core/src/list $core/src/env/env.h "${words[@]}" $scoped_lock $freestanding)
     roots=($core/src $core/include $freestanding)
     flags=(-fno-exceptions -fno-rtti) std=(any)
     closed=($core/src:managed $core/src:revocation $core/src:env/posix $device/include:devres $drm/include:devres)
@@ -56,7 +59,7 @@ border_memory() { # where resources live: knows the list
 border_managed() { # the family, on the list and the memory
     compiles=($core/src/managed/*.cpp)
     sees=($core/src/managed $core/src/memory $core/src/list $core/src/env/env.h "${words[@]}"
-        $core/include/devres/detail/attach.h $freestanding)
+        $core/include/devres/detail/attach.h $scoped_lock $freestanding)
     roots=($core/src $core/include $freestanding)
     flags=(-fno-rtti) std=(any)
     closed=($core/src:revocation $core/src:env/posix $device/include:devres $drm/include:devres)
@@ -66,7 +69,7 @@ border_managed() { # the family, on the list and the memory
 border_revocation() { # uses no head and no list
     compiles=($core/src/revocation/*.cpp)
     sees=($core/src/revocation $core/include/devres/revocable.h
-        $core/include/devres/detail/{annotations,language,report,revocation,revocation_algorithm,revocation_stats,type_name}.h
+        $core/include/devres/detail/{annotations,language,report,revocation,revocation_algorithm,revocation_stats,scoped_lock,type_name}.h
         $core/src/env)
     roots=($core/src $core/include $posix)
     flags=(-fno-exceptions -fno-rtti) std=(any)
@@ -76,7 +79,7 @@ border_revocation() { # uses no head and no list
 
 border_env() { # answers the mechanism without knowing it
     compiles=($core/src/env/posix/*.cpp)
-    sees=($core/src/env "${words[@]}")
+    sees=($core/src/env "${words[@]}" $scoped_lock)
     roots=($core/src $core/include $posix)
     flags=(-fno-rtti) std=(any)
     closed=($core/src:list $core/src:memory $core/src:managed $core/src:revocation $device/include:devres

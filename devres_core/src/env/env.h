@@ -11,7 +11,8 @@
 //                  void release(token)
 //                  void acquire_exclusive()      as acquire(), but until release_exclusive() even the thread
 //                  void release_exclusive()      that holds the lock finds try_acquire() failing
-//                class lock and class scoped_lock, for short sections of anything else; src/list needs none
+//                class lock, acquire() and release(), for short sections of anything else; src/list needs
+//                  none
 //   thread.h     this_thread() and class release_scope
 //   wait_clock.h class wait_clock, which says when a wait has become so long that it is to be reported
 //   upstream.h   `upstream`, the type of what a user may give a head as its source of memory

@@ -14,6 +14,7 @@ namespace {
 // By resource_kind.
 constexpr const char* kind_names[] = {"resource", "node",     "memory", "action",
                                       "object",   "callable", "group",  "group"};
+static_assert(sizeof kind_names / sizeof *kind_names == static_cast<unsigned>(resource_kind::group_end) + 1);
 
 } // namespace
 

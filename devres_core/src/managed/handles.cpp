@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include <devres/detail/attach.h>
+#include <devres/detail/scoped_lock.h>
 
 #include "list/two_step.h"
 #include "managed/known.h"
@@ -48,8 +49,7 @@ int handle_cancel(resource* res) noexcept
         return -ENOENT;
     one.pop(); // before a log hook could end the owner, and with it release what this pass has pending
     const auto* ops = static_cast<const callable_ops*>(res->ops); // SAFETY: only callables have handles
-    if (logging()) [[unlikely]]
-        log_event("REM", one.head(), describe(res));
+    tell("REM", one.head(), event_of(res));
     if (ops->drop) {
         const release_scope releasing;
         ops->drop(one.head(), res);

@@ -46,7 +46,7 @@ resource* place::commit() noexcept
 {
     resource* res = res_;
     res_ = nullptr;
-    const description what = logging() ? describe(res) : description{};
+    const description what = event_of(res);
     bool whole = false;
     if (devres_head* head = presence_.head()) {
         const guard held(head, function_);
@@ -56,8 +56,7 @@ resource* place::commit() noexcept
     }
     devres_head* head = presence_.head();
     if (whole) {
-        if (what) [[unlikely]]
-            log_event("ADD", head, what);
+        tell("ADD", head, what);
         leave();
         return res;
     }

@@ -5,6 +5,8 @@
 #include <bit>
 #include <new>
 
+#include <devres/detail/scoped_lock.h>
+
 #include "list/memory.h"
 
 namespace devres::detail {

@@ -12,8 +12,8 @@
 
 #include <unistd.h>
 
+#include <devres/detail/scoped_lock.h>
 #include <devres/devres.h>
-#include <devres/env/lock.h>
 
 #include "env/env.h"
 #include "env/posix/origins.h"

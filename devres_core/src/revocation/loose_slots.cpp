@@ -11,6 +11,7 @@
 #include <bit>
 
 #include <devres/detail/report.h>
+#include <devres/detail/scoped_lock.h>
 
 namespace devres::detail {
 

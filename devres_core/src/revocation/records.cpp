@@ -12,6 +12,7 @@
 #include <csignal>
 
 #include <devres/detail/report.h>
+#include <devres/detail/scoped_lock.h>
 
 namespace devres::detail {
 

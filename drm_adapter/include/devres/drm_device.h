@@ -26,11 +26,11 @@
 
 #include <devres/detail/references.h>
 #include <devres/detail/revocation.h>
+#include <devres/detail/scoped_lock.h>
 #include <devres/device.h>
 #include <devres/devm.h>
 #include <devres/devres.h>
 #include <devres/dump.h>
-#include <devres/env/lock.h>
 
 namespace devres {
 

@@ -26,6 +26,7 @@
 #include "../run/client_process.h"
 #include "../run/usage.h"
 #include "../server/trace.h"
+#include "all_ioctls.h"
 
 namespace vgpu::test {
 namespace {
@@ -102,15 +103,6 @@ protected:
     std::unique_ptr<fuse_server> daemon;
     std::optional<bus> displays;
 };
-
-std::vector<std::string> all_ioctls()
-{
-    std::vector<std::string> names;
-    for (int number = 0; number < gpu_ioctl_count; ++number)
-        if (ioctl_command(static_cast<unsigned>(number)))
-            names.emplace_back(ioctl_name(static_cast<unsigned>(number)));
-    return names;
-}
 
 struct step {
     std::string ioctl;

@@ -20,21 +20,13 @@
 
 #include "../driver/ioctl.h"
 #include "../run/client_process.h"
+#include "all_ioctls.h"
 #include "bench.h"
 
 namespace vgpu::test {
 namespace {
 
 class UnplugTest : public VgpuTest {};
-
-std::vector<std::string> all_ioctls()
-{
-    std::vector<std::string> names;
-    for (int number = 0; number < gpu_ioctl_count; ++number)
-        if (ioctl_command(static_cast<unsigned>(number)))
-            names.emplace_back(ioctl_name(static_cast<unsigned>(number)));
-    return names;
-}
 
 TEST_F(UnplugTest, TheTourMakesEveryCallAndEachSucceeds)
 {

@@ -12,7 +12,7 @@
 #include <execinfo.h>
 #endif
 
-#include <devres/env/lock.h>
+#include <devres/detail/scoped_lock.h>
 
 #include "env/env.h"
 #include "env/posix/source_line.h"

@@ -14,7 +14,7 @@
 
 #include <devres/devres.h>
 
-#include <devres/env/lock.h>
+#include <devres/detail/scoped_lock.h>
 
 #include "env/env.h"
 #include "env/posix/origins.h"

@@ -12,7 +12,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <devres/env/lock.h>
+#include <devres/detail/scoped_lock.h>
 
 // Weak, as in module.cpp.
 extern "C" [[gnu::weak]] void* dlopen(const char* file, int mode) noexcept;

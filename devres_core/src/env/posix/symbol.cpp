@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <devres/env/lock.h>
+#include <devres/detail/scoped_lock.h>
 
 namespace devres::detail {
 

@@ -62,15 +62,4 @@ private:
     std::atomic<bool> held_{false};
 };
 
-class DEVRES_SCOPED_CAPABILITY [[nodiscard]] scoped_lock {
-public:
-    explicit scoped_lock(lock& l) noexcept DEVRES_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
-    ~scoped_lock() DEVRES_RELEASE() { lock_.release(); }
-    scoped_lock(const scoped_lock&) = delete;
-    scoped_lock& operator=(const scoped_lock&) = delete;
-
-private:
-    lock& lock_;
-};
-
 } // namespace devres::detail

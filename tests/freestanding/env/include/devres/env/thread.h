@@ -33,10 +33,7 @@ inline const void* this_thread() noexcept
 // Nothing here asks whether a thread is inside a release callback: revocation does, and is not built here.
 class release_scope {
 public:
-    release_scope() noexcept {}
-    ~release_scope() {}
-    release_scope(const release_scope&) = delete;
-    release_scope& operator=(const release_scope&) = delete;
+    release_scope() noexcept {} // NOLINT(modernize-use-equals-default): so that an unused one is no warning
 };
 
 } // namespace devres::detail

@@ -15,10 +15,7 @@ inline const void* this_thread() noexcept
 // Whether a thread is inside a release callback is asked by revocation, which has a model of its own.
 class release_scope {
 public:
-    release_scope() noexcept {}
-    ~release_scope() {}
-    release_scope(const release_scope&) = delete;
-    release_scope& operator=(const release_scope&) = delete;
+    release_scope() noexcept {} // NOLINT(modernize-use-equals-default): so that an unused one is no warning
 };
 
 } // namespace devres::detail

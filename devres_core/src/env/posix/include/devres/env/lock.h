@@ -79,15 +79,4 @@ using lock = basic_lock<real_lock_sync>;
 using biased_lock = basic_biased_lock<real_lock_sync>;
 using head_lock = biased_lock; // what a list is held by
 
-class DEVRES_SCOPED_CAPABILITY [[nodiscard]] scoped_lock {
-public:
-    explicit scoped_lock(lock& l) noexcept DEVRES_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
-    ~scoped_lock() DEVRES_RELEASE() { lock_.release(); }
-    scoped_lock(const scoped_lock&) = delete;
-    scoped_lock& operator=(const scoped_lock&) = delete;
-
-private:
-    lock& lock_;
-};
-
 } // namespace devres::detail
