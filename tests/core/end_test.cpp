@@ -504,9 +504,10 @@ TEST_F(EndTest, AConstructorMayDrainItsOwner)
     ASSERT_TRUE(managed::kmalloc(&owner, 40));
     EXPECT_FALSE(managed::create<drainer>(&owner, &owner));
     EXPECT_THAT(warnings.take_one(), HasSubstr("constructed"));
-    EXPECT_EQ(0u, upstream.live_blocks());
     void* p = managed::kmalloc(&owner, 40);
     managed::kfree(&owner, p);
+    EXPECT_EQ(0, devres_drain(&owner.devres));
+    EXPECT_EQ(0u, upstream.live_blocks());
 }
 
 // --- Handles and kinds -------------------------------------------------------------------------------------

@@ -29,6 +29,7 @@
 
 #include <gtest/gtest.h>
 
+#include <devres/detail/binding.h>
 #include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
 #include <devres/drm_registration.h>
@@ -842,6 +843,30 @@ TEST(FaultTest, EveryPublicFunctionSurvivesEveryFailedAllocation) // C3, C7, C8,
             }
     EXPECT_LT(400u, loops);
     EXPECT_LT(200u, failed) << "hardly any allocation failed";
+}
+
+struct member_with_gate {
+    detail::gate own;
+    detail::binding_member member{own, [](detail::binding_member*) noexcept {},
+                                  [](detail::binding_member*) noexcept {}};
+};
+
+TEST(FaultTest, ABindingTakesMembersWithoutMemoryForTheirTable) // V3
+{
+    device dev("dev");
+    auto* bound = new detail::binding(&dev);
+    std::array<member_with_gate, 20> members;
+    mallocs::fail_from(0);
+    for (member_with_gate& m : members)
+        EXPECT_TRUE(bound->add_member(&m.member));
+    EXPECT_LT(0u, mallocs::fail_no_more());
+    bound->close();
+    for (member_with_gate& m : members) {
+        EXPECT_TRUE(m.own.is_closed());
+        bound->remove_member(&m.member);
+    }
+    EXPECT_FALSE(bound->end());
+    bound->put();
 }
 
 } // namespace

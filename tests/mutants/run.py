@@ -212,7 +212,9 @@ def run_test(copy, test, libraries=None, program=None):
     """Returns None if it passes, else the name of the first test that failed, or what happened."""
     file, _, name = test.partition(":")
     command = [program or copy.build / target(file), "--gtest_filter=" + (name or "*")]
-    env = {**os.environ, "GTEST_DEATH_TEST_STYLE": "threadsafe", "DEVRES_TEST_SEED": "1"}
+    # glibc overwrites what is freed, so that whoever still uses it does not get away with it.
+    env = {**os.environ, "GTEST_DEATH_TEST_STYLE": "threadsafe", "DEVRES_TEST_SEED": "1",
+           "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0"}
     if libraries:
         env["LD_LIBRARY_PATH"] = str(libraries)
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,

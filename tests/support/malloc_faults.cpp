@@ -128,6 +128,10 @@ void* operator new(std::size_t size, const std::nothrow_t&) noexcept
 {
     return malloc(size ? size : 1);
 }
+void* operator new[](std::size_t size, const std::nothrow_t&) noexcept
+{
+    return malloc(size ? size : 1);
+}
 void operator delete(void* p) noexcept
 {
     free(p);

@@ -38,11 +38,9 @@ private:
         DEVRES_REQUIRES(list_of(head));
     [[gnu::always_inline]] step end_locked(devres_head* head, unused_memory* unused) noexcept
         DEVRES_REQUIRES(list_of(head));
-    bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-    bool keep_for_outer_locked(devres_head* head, block* memory) noexcept DEVRES_REQUIRES(list_of(head));
+    void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-
-    int depth_locked(devres_head* head) const noexcept DEVRES_REQUIRES(list_of(head));
+    bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     void finish_outer() noexcept;
     void release() noexcept;
     void cut_off() noexcept;
@@ -58,64 +56,38 @@ private:
     // passes of this thread these callbacks are in.
     int rounds_ = 0;
     int released_outside_ = 0; // by passes further down on the stack
-    pass* outer_ = nullptr;
+    pass* outermost_ = nullptr; // of the passes further down on this thread's stack
+    pass* outer_ = nullptr;     // the one of them that is to be finished next
     wait_clock clock_;
 };
 
-// The innermost other pass of this thread that has something pending: the owner ends in its callback.
+void owner_end::join_locked(devres_head* head) noexcept
+{
+    mine_.join_locked(head);
+    joined_ = true;
+    for (pass* p = mine_.next_; p; p = p->next_)
+        if (p->thread_ == mine_.thread_) {
+            outermost_ = p;
+            ++rounds_; // an end inside callbacks of others is a further round of theirs
+        }
+    mine_.attached_ = rounds_ != 0;
+}
+
+// The innermost pass further down on this thread's stack that has something pending: the owner ends in its
+// callback.
 pass* owner_end::pending_outer_locked(devres_head* head) noexcept
 {
     for (pass* p = passes_of(head); p; p = p->next_)
-        if (p != &mine_ && p->thread_ == mine_.thread_ && p->pending_)
+        if (p->thread_ == mine_.thread_ && p->pending_)
             return p;
     return nullptr;
 }
 
-// What other passes of this thread have freed, or are just releasing, lies in `memory`. The outermost of them
-// keeps it until it has finished.
-// Returns: false if there is no such pass.
-bool owner_end::keep_for_outer_locked(devres_head* head, block* memory) noexcept
-{
-    pass* outermost = nullptr;
-    for (pass* p = passes_of(head); p; p = p->next_)
-        if (p != &mine_ && p->thread_ == mine_.thread_ && !p->memory_gone_) {
-            outermost = p;
-            p->memory_gone_ = true;
-        }
-    if (!outermost)
-        return false;
-    outermost->kept_ = memory;
-    return true;
-}
-
-// How many other passes of this thread are under way on the head.
-int owner_end::depth_locked(devres_head* head) const noexcept
-{
-    int depth = 0;
-    for (const pass* p = passes_of(head); p; p = p->next_)
-        if (p != &mine_ && p->thread_ == mine_.thread_)
-            ++depth;
-    return depth;
-}
-
 inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
 {
-    if (!joined_) {
-        mine_.join_locked(head);
-        joined_ = true;
-        // An end inside callbacks of others is a further round of theirs.
-        if (!mine_.is_alone_locked(head)) {
-            rounds_ = depth_locked(head);
-            mine_.attached_ = rounds_ != 0;
-        }
-    }
-    if (mine_.memory_gone_) {
-        // A drain inside one of this end's callbacks has let go of the head's memory.
-        *unused = mine_.give_back_locked(head);
-        return step::look_again;
-    }
-    const bool alone = mine_.is_alone_locked(head); // as it mostly is
-    outer_ = alone ? nullptr : pending_outer_locked(head);
+    if (!joined_)
+        join_locked(head);
+    outer_ = outermost_ ? pending_outer_locked(head) : nullptr;
     // What is on the list is newer than what a pass over everything has pending; one over a part of it is
     // finished first.
     if (!list_of(head).empty_locked() && (!outer_ || outer_->has_taken_all())) {
@@ -134,7 +106,7 @@ inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* 
     }
     if (outer_)
         return step::finish_outer;
-    if (!alone && pass::is_busy_locked(head, mine_.thread_)) {
+    if (pass::is_busy_locked(head, mine_.thread_)) {
         // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
         *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty() || *unused)
@@ -170,16 +142,20 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
 
 inline owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
-    if (block* memory = memory_of(head)) {
-        memory_of(head) = nullptr;
-        if (mine_.is_alone_locked(head) || !keep_for_outer_locked(head, memory))
-            mine_.kept_ = memory;
-    }
-    *unused = mine_.forget_freed();
-    // Once this pass has left, another thread may end the head, and the upstream after it.
-    if (*unused && mine_.source_ && then_ == head_afterwards::lives)
+    const bool ends = then_ == head_afterwards::ends;
+    if (ends && !dismiss_others_locked(head))
         return step::look_again;
-    if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
+    if (outermost_ && !ends) {
+        *unused = mine_.give_back_locked(head); // the rest stays with the head
+        if (!mine_.freed_.empty())
+            return step::look_again;
+    } else {
+        (outermost_ ? outermost_ : &mine_)->kept_ = memory_of(head);
+        memory_of(head) = nullptr;
+        *unused = mine_.forget_freed();
+    }
+    // Once this pass has left, another thread may end the head, and the upstream after it.
+    if (*unused && mine_.source_ && !ends)
         return step::look_again;
     mine_.leave_locked(head);
     return step::done;

@@ -64,7 +64,7 @@ void pass::call_waiting_locked(devres_head* head) noexcept
             env_wake(p->activity_);
 }
 
-// Without a look at the slots, which lie in memory that goes as a whole: that of `kept_`, or of another pass.
+// Without a look at the slots, which lie in memory that goes as a whole: `kept_`, be it of this or of another pass.
 unused_memory pass::forget_freed() noexcept
 {
     others_ += static_cast<int>(freed_.slot_count);
@@ -76,11 +76,6 @@ unused_memory pass::forget_freed() noexcept
 
 unused_memory pass::give_back_locked(devres_head* head) noexcept
 {
-    if (memory_gone_) {
-        // Nothing else is left in it. The blocks are not those of any index that the head may have by now.
-        memory_gone_ = false;
-        return forget_freed();
-    }
     const std::uint32_t before = freed_.slot_count;
     const unused_memory unused = take_back_locked(head, freed_);
     others_ += static_cast<int>(before - freed_.slot_count);

@@ -80,11 +80,6 @@ public:
     devres_head* head() const noexcept { return head_; }
 
     // --- Questions about a head ---
-    // True if this pass, which has joined, is the only one of its head.
-    bool is_alone_locked(devres_head* head) const noexcept DEVRES_REQUIRES(list_of(head))
-    {
-        return passes_of(head) == this && !next_;
-    }
     // True if a pass of that kind is under way on this thread.
     static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
     // Tells this thread's passes that one of their callbacks has attached something (C12).
@@ -128,13 +123,12 @@ private:
     resource* pending_ = nullptr;         // newest first, linked by `prev`
     const resource* announced_ = nullptr; // the newest one, if a log hook has been told of its release
     released_memory freed_;
-    block* kept_ = nullptr; // the head's memory, if the head let go of it inside a callback of this pass
+    block* kept_ = nullptr; // the head's memory, if the head has ended inside a callback of this pass
     std::uint32_t epoch_ = no_epoch; // of what was taken in one step
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
     kind kind_;
     bool attached_ = false;    // this thread has attached something since this was last cleared
     bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
-    bool memory_gone_ = false; // the head has let go of the memory that the slots of `freed_` lie in
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
 
