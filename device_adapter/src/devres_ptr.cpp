@@ -79,11 +79,9 @@ bool container_block::end_early() noexcept
     bool released = false;
     ended_early_by.store(this_thread(), std::memory_order_relaxed);
     if (device* dev = owner->get_device()) {
-        released = devres_node_release(&dev->devres, this) == 0;
+        released = devres_node_release(&dev->devres, this) == 0; // else a pass has it, which waits for nobody
         put_device(dev);
     }
-    if (!released)
-        ended_early_by.store(nullptr, std::memory_order_relaxed); // the pass that has it waits for nobody
     return released;
 }
 

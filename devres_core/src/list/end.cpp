@@ -55,7 +55,7 @@ private:
     // How many rounds were needed because this thread's callbacks had attached something, and how many other
     // passes of this thread these callbacks are in.
     int rounds_ = 0;
-    int released_outside_ = 0; // by passes further down on the stack
+    int released_outside_ = 0;  // by passes further down on the stack
     pass* outermost_ = nullptr; // of the passes further down on this thread's stack
     pass* outer_ = nullptr;     // the one of them that is to be finished next
     wait_clock clock_;

@@ -64,7 +64,7 @@ void pass::call_waiting_locked(devres_head* head) noexcept
             env_wake(p->activity_);
 }
 
-// Without a look at the slots, which lie in memory that goes as a whole: `kept_`, be it of this or of another pass.
+// Without a look at the slots, which lie in memory that goes as a whole: `kept_` of this or another pass.
 unused_memory pass::forget_freed() noexcept
 {
     others_ += static_cast<int>(freed_.slot_count);

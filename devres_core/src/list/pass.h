@@ -127,8 +127,8 @@ private:
     std::uint32_t epoch_ = no_epoch; // of what was taken in one step
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
     kind kind_;
-    bool attached_ = false;    // this thread has attached something since this was last cleared
-    bool careful_ = false;     // run() has to look up before each resource what is pending, and log it
+    bool attached_ = false; // this thread has attached something since this was last cleared
+    bool careful_ = false;  // run() has to look up before each resource what is pending, and log it
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
 
