@@ -36,6 +36,7 @@ int call(int fd, unsigned long command, void* argument)
 
 namespace {
 
+// Returns once the daemon has accepted this thread, and with it everybody who has connected before.
 int connect_this_thread()
 {
     bus displays(daemon(), &counted_memory());
@@ -74,11 +75,15 @@ VgpuTest::VgpuTest() : ignored_(connect_this_thread()), before_(baseline())
 VgpuTest::~VgpuTest()
 {
     displays.reset();
+    std::thread(connect_this_thread).join();
     // Who was killed is noticed a moment later.
     const std::int64_t patience = now_ns() + 120'000'000'000;
-    while (usage_now() != before_ && now_ns() < patience)
+    usage left = usage_now();
+    while (left != before_ && now_ns() < patience) {
         std::this_thread::yield();
-    EXPECT_EQ(describe(before_), describe(usage_now()));
+        left = usage_now();
+    }
+    EXPECT_EQ(describe(before_), describe(left));
 }
 
 } // namespace vgpu::test
