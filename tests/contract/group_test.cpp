@@ -341,6 +341,24 @@ TYPED_TEST(GroupContract, ReleaseKeepsAnOverlappingGroupThatEndedInside)
     EXPECT_THAT(this->log.take(), ElementsAre("1"));
 }
 
+// G5: a group that overlaps two others, one after the other, survives both.
+TYPED_TEST(GroupContract, ReleaseKeepsAGroupThatOverlappedAnotherBefore)
+{
+    this->open(this->a);
+    void* both = this->open();
+    this->open(this->b);
+    this->close(this->a);
+    this->add("1");
+    this->close(both);
+    this->add("2");
+    this->close(this->b);
+    EXPECT_EQ(0, this->release(this->a));
+    EXPECT_EQ(1, this->release(both));
+    EXPECT_THAT(this->log.take(), ElementsAre("1"));
+    EXPECT_EQ(1, this->release(this->b));
+    EXPECT_THAT(this->log.take(), ElementsAre("2"));
+}
+
 // G6: a group closed around a still open inner group takes that along: its opening marker inside is enough.
 TYPED_TEST(GroupContract, ReleaseTakesAStillOpenInnerGroupAlong)
 {

@@ -75,19 +75,18 @@ int collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_
     resource* end = whole->closed ? list_of(head).newer_locked(&whole->end) : nullptr;
     for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
         if (group* g = group_of(res))
-            g->seen = 0;
-    for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
-        if (group* g = group_of(res))
             ++g->seen;
     int abandoned = 0;
     for (resource* res = first; res != end;) {
         resource* newer = list_of(head).newer_locked(res);
-        const group* g = group_of(res);
+        group* g = group_of(res);
         if (resource_state::of(res).life() == life_state::constructing) {
             list_of(head).unlink_locked(res, life_state::abandoned);
             ++abandoned;
         } else if (!g || is_wholly_inside(res, g)) {
             into.take_locked(head, res);
+        } else {
+            g->seen = 0;
         }
         res = newer;
     }
