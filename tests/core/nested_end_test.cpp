@@ -1,17 +1,24 @@
 // SPDX-License-Identifier: MIT
 //
 // Ends inside of ends, and ends in the hooks that an end calls: C1, C12, C14.
+#include <array>
 #include <functional>
+#include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include <unistd.h>
+
 #include "core/core_test.h"
+#include "support/threads.h"
 
 #include <devres/managed.h>
 
 using namespace devres;
 using namespace devres::test;
+using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -181,6 +188,176 @@ TEST_F(NestedEndTest, AnUpstreamThatDrainsLeavesNothingToCutOff)
     devres_drain(head);
     upstream.on_call = nullptr;
     EXPECT_EQ(devres_max_passes + 1, calls);
+    EXPECT_EQ(0u, listed());
+}
+
+// C12: what no callback has added is not cut off, however deep the release in which the end begins.
+TEST_F(NestedEndTest, AnEndDeepInsideReleasesThatAddNothingReleasesTheRest)
+{
+    static NestedEndTest* test;
+    static constexpr int depth = devres_max_passes + 20;
+    test = this;
+    struct link_of_chain {
+        static void run(int* n)
+        {
+            if (*n == depth - 1)
+                EXPECT_EQ(1, devres_drain(test->head));
+            else
+                EXPECT_EQ(0, managed::release_action(&test->owner, &run, n + 1));
+        }
+    };
+    std::array<int, depth> numbers;
+    devres_node_add(head, &first);
+    for (int i = 0; i != depth; ++i) {
+        numbers[static_cast<std::size_t>(i)] = i;
+        ASSERT_EQ(0, managed::add_action(&owner, &link_of_chain::run, &numbers[static_cast<std::size_t>(i)]));
+    }
+    EXPECT_EQ(0, managed::release_action(&owner, &link_of_chain::run, numbers.data()));
+    EXPECT_THAT(log.take(), ElementsAre("first"));
+    EXPECT_EQ(0u, listed());
+}
+
+// C12: nor if the innermost of them has added one thing.
+TEST_F(NestedEndTest, WhatOneCallbackHasAddedIsOneRound)
+{
+    static NestedEndTest* test;
+    static constexpr int depth = devres_max_passes + 20;
+    test = this;
+    struct link_of_chain {
+        static void run(int* n)
+        {
+            if (*n != depth - 1) {
+                EXPECT_EQ(0, managed::release_action(&test->owner, &run, n + 1));
+                return;
+            }
+            devres_node_add(test->head, &test->first);
+            EXPECT_EQ(1, devres_drain(test->head));
+        }
+    };
+    std::array<int, depth> numbers;
+    for (int i = 0; i != depth; ++i) {
+        numbers[static_cast<std::size_t>(i)] = i;
+        ASSERT_EQ(0, managed::add_action(&owner, &link_of_chain::run, &numbers[static_cast<std::size_t>(i)]));
+    }
+    EXPECT_EQ(0, managed::release_action(&owner, &link_of_chain::run, numbers.data()));
+    EXPECT_THAT(log.take(), ElementsAre("first"));
+}
+
+// C12: nor what constructors have attached, one in the other.
+TEST_F(NestedEndTest, AnEndDeepInsideConstructorsReleasesTheRest)
+{
+    static NestedEndTest* test;
+    static int released;
+    test = this;
+    released = 0;
+    struct nest {
+        explicit nest(int more)
+        {
+            EXPECT_EQ(0, managed::add_action(&test->owner, [] { ++released; }));
+            if (more == 0)
+                devres_drain(test->head);
+            else
+                EXPECT_FALSE(managed::create<nest>(&test->owner, more - 1));
+        }
+    };
+    EXPECT_FALSE(managed::create<nest>(&owner, devres_max_passes + 20));
+    EXPECT_THAT(warnings.take(), Each(HasSubstr("constructed")));
+    EXPECT_EQ(devres_max_passes + 21, released);
+}
+
+// C12: an end inside a callback that was cut off says that the callback adds for ever: so the ends around it
+// do not begin it a hundred times each.
+TEST_F(NestedEndTest, AnEndThatWasCutOffCutsOffThoseAroundIt)
+{
+    static int calls;
+    static bench_owner* own;
+    calls = 0;
+    own = &owner;
+    struct again {
+        static void run(int*)
+        {
+            if (++calls > 100 * devres_max_passes)
+                return;
+            for (int i = 0; i != 2; ++i) {
+                ASSERT_EQ(0, managed::add_action(own, &run, &calls));
+                devres_drain(&own->devres);
+            }
+            ASSERT_EQ(0, managed::add_action(own, &run, &calls));
+        }
+    };
+    ASSERT_EQ(0, managed::add_action(own, &again::run, &calls));
+    devres_drain(head);
+    EXPECT_THAT(warnings.take(), Each(HasSubstr("still being added")));
+    EXPECT_LE(calls, 2 * devres_max_passes);
+    EXPECT_EQ(0u, listed());
+}
+
+// C12: a callback that drains what it has added, as often as it likes, adds nothing for ever.
+TEST_F(NestedEndTest, ACallbackMayAddAndDrainManyTimes)
+{
+    static NestedEndTest* test;
+    test = this;
+    struct busy {
+        static void run(int* n)
+        {
+            for (*n = 0; *n != 3 * devres_max_passes; ++*n) {
+                devres_node_add(test->head, &test->first);
+                EXPECT_EQ(1, devres_drain(test->head));
+            }
+        }
+    };
+    int rounds = 0;
+    ASSERT_EQ(0, managed::add_action(&owner, &busy::run, &rounds));
+    devres_drain(head);
+    EXPECT_EQ(3 * devres_max_passes, rounds);
+    EXPECT_THAT(log.take(), SizeIs(3 * devres_max_passes));
+}
+
+// C12: the upstream to which an ending head gives its memory back attaches something: that is released, too.
+TEST_F(NestedEndTest, WhatAnUpstreamAttachesToAnEndingHeadIsReleased)
+{
+    struct plain_owner {
+        explicit plain_owner(std::pmr::memory_resource* m) : devres(&bench_owner::ops, m) {}
+        devres_head devres;
+    };
+    auto ending = std::make_unique<plain_owner>(&upstream);
+    devres_head* its_head = &ending->devres;
+    ASSERT_TRUE(managed::kmalloc(ending.get(), 40));
+    bool armed = true;
+    upstream.on_call = [&] {
+        if (std::exchange(armed, false))
+            devres_node_add(its_head, &first);
+    };
+    ending.reset();
+    upstream.on_call = nullptr;
+    EXPECT_THAT(warnings.take_one(), HasSubstr("being destroyed"));
+    EXPECT_THAT(log.take(), ElementsAre("first"));
+}
+
+// C12, C15: two ends wait, each for a pass that the other thread has further down on its stack. The one whose
+// pass is over first lets the other go on when it begins to wait itself.
+TEST_F(NestedEndTest, AnEndThatBeginsToWaitLetsAnotherGoOn)
+{
+    doorway both_inside;
+    doorway other_waits;
+    const auto meet = [&] {
+        both_inside.open();
+        other_waits.pass();
+    };
+    ASSERT_EQ(0, managed::add_action(&owner, meet));
+    std::thread drainer([&] { devres_drain(head); });
+    both_inside.pass();
+    ASSERT_EQ(0, managed::add_action(&owner, [&] {
+                  std::thread opener([&, here = gettid()] {
+                      await_asleep(here);
+                      other_waits.open();
+                  });
+                  devres_drain(head); // waits for the drainer's callback
+                  opener.join();
+              }));
+    devres_release_all(head);
+    drainer.join();
+    EXPECT_THAT(warnings.take(), IsEmpty());
     EXPECT_EQ(0u, listed());
 }
 

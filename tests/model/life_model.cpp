@@ -228,6 +228,7 @@ constexpr control controls[] = {
     {6, fault::lost_abandoned, "abandoning"},
     {7, fault::no_wake, "waking"},
     {7, fault::blind_change, "a look at who has stopped waiting"},
+    {8, fault::no_wake, "waking"},
 };
 
 } // namespace

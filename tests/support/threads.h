@@ -3,8 +3,12 @@
 // Meeting points for threads. Nothing here sleeps for a time.
 #pragma once
 
+#include <fstream>
 #include <latch>
+#include <string>
 #include <thread>
+
+#include <sys/types.h>
 
 #include <devres/env/lock.h>
 
@@ -35,6 +39,20 @@ inline void await_sleepers(unsigned n)
     using lot = detail::park;
     while ((detail::parking_lot.sleepers.load() & ~lot::fenced) != n)
         std::this_thread::yield();
+}
+
+// Returns when the kernel says that a thread of this process sleeps.
+inline void await_asleep(pid_t thread)
+{
+    const std::string name = "/proc/self/task/" + std::to_string(thread) + "/stat";
+    for (;;) {
+        std::string line;
+        std::getline(std::ifstream(name), line);
+        const std::size_t state = line.rfind(')') + 2; // behind the thread's name
+        if (state < line.size() && line[state] == 'S')
+            return;
+        std::this_thread::yield();
+    }
 }
 
 } // namespace devres::test

@@ -103,7 +103,7 @@ private:
     friend const char* devres_owner_name(devres_head* head) noexcept;
 
     detail::resource_list list_;
-    // One for each thread that is releasing, on that thread's stack; the innermost of a thread comes first.
+    // On the stacks of threads that are releasing or constructing; the innermost of a thread comes first.
     detail::pass* passes_ DEVRES_GUARDED_BY(list_) = nullptr;
     detail::memory_pointer memory_;
     const devres_owner_ops* ops_;
@@ -170,11 +170,12 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
 int devres_release_all(devres_head* head) noexcept;
 
 // The end of an owner: passes until the head is empty, then waits until no other thread is still releasing
-// a resource it claimed before, or constructing one (C12, C15), then gives the head's memory back. The head
-// stays usable.
-// Callbacks that add for ever are cut off after devres_max_passes passes that were needed because this
-// thread's own callbacks had added something: WARN naming it, the rest's memory is freed; its release is not
-// called, and the captures of callables and the objects in it are not destroyed.
+// a resource it claimed before, or constructing one (C12, C15), then gives the head's memory back, unless it
+// was called inside a release callback of the same head. The head stays usable.
+// Callbacks that add for ever are cut off: of the passes that were needed because this thread's own callbacks
+// had added something, the one numbered devres_max_passes does not release what it finds. WARN naming it; the
+// memory of everything then on the head is freed, whoever has attached it; its release is not called, and the
+// captures of callables and the objects in it are not destroyed.
 // Returns:  how many resources were released.
 // Locking:  call without locks that a release callback may want. Called from inside a release callback of the
 //           same head, it first finishes what that callback's own pass still has to do.

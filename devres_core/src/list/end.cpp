@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // The end of an owner: releasing until nothing is left, whoever else is there. README.md of this folder has
-// the table; look_locked() follows its rows.
+// the table; look_locked() and end_locked() follow its rows.
 //
 // Built with exceptions on, as pass.cpp is.
 
@@ -25,7 +25,7 @@ public:
 
 private:
     enum class step {
-        look_again,   // some memory was given back
+        look_again,   // something was done outside the lock
         finish_outer, // a pass further down on this thread's stack has something to release
         release,      // everything on the list has been taken
         cut_off,      // the same, for the last time
@@ -33,7 +33,7 @@ private:
         done,
     };
 
-    // Each is called in one place only; inlined they cost an owner with few resources 50 instructions less.
+    // Each is called in one place only; inlining them saves an owner with few resources 50 instructions.
     [[gnu::always_inline]] step look_locked(devres_head* head, unused_memory* unused) noexcept
         DEVRES_REQUIRES(list_of(head));
     [[gnu::always_inline]] step end_locked(devres_head* head, unused_memory* unused) noexcept
@@ -41,10 +41,11 @@ private:
     void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    step act(step next) noexcept;
     void finish_outer() noexcept;
     void release() noexcept;
     void cut_off() noexcept;
-    bool wait() noexcept;
+    step wait() noexcept;
 
     pass mine_;
     const head_afterwards then_;
@@ -52,8 +53,8 @@ private:
     bool joined_ = false;
     bool warned_ = false;
     bool cut_off_ = false;
-    // How many rounds were needed because this thread's callbacks had attached something, and how many other
-    // passes of this thread these callbacks are in.
+    // How many rounds were needed because this thread's callbacks had attached something, those of the passes
+    // further down on its stack included.
     int rounds_ = 0;
     int released_outside_ = 0;  // by passes further down on the stack
     pass* outermost_ = nullptr; // of the passes further down on this thread's stack
@@ -68,7 +69,8 @@ void owner_end::join_locked(devres_head* head) noexcept
     for (pass* p = mine_.next_; p; p = p->next_)
         if (p->thread_ == mine_.thread_) {
             outermost_ = p;
-            ++rounds_; // an end inside callbacks of others is a further round of theirs
+            rounds_ += p->added_ ? 1 : 0; // this end is a further round of its
+            mine_.endless_ |= p->endless_;
         }
     mine_.attached_ = rounds_ != 0;
 }
@@ -91,7 +93,7 @@ inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* 
     // What is on the list is newer than what a pass over everything has pending; one over a part of it is
     // finished first.
     if (!list_of(head).empty_locked() && (!outer_ || outer_->has_taken_all())) {
-        // What this end takes next has another epoch, and so what it has freed would not be safe (C16).
+        // What this end takes next has another epoch, and nothing would keep that of what it has freed (C16).
         if (!mine_.freed_.empty()) {
             *unused = mine_.give_back_locked(head);
             if (!mine_.freed_.empty())
@@ -99,19 +101,24 @@ inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* 
         }
         if (mine_.attached_)
             ++rounds_;
-        const bool endless = mine_.attached_ && rounds_ >= devres_max_passes;
+        const bool endless = mine_.attached_ && (mine_.endless_ || rounds_ >= devres_max_passes);
         mine_.attached_ = false;
         mine_.take_all_locked(head);
-        return endless ? step::cut_off : step::release;
+        if (!endless)
+            return step::release;
+        for (pass* p = passes_of(head); p; p = p->next_)
+            p->endless_ |= p->thread_ == mine_.thread_;
+        return step::cut_off;
     }
     if (outer_)
         return step::finish_outer;
     if (pass::is_busy_locked(head, mine_.thread_)) {
-        // A pass that waits has nothing in the head's memory, which somebody else may take meanwhile.
+        // A pass that waits has nothing in the head's memory, since another end may take that meanwhile.
         *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty() || *unused)
             return step::look_again;
         mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
+        pass::call_waiting_locked(head); // who has waited for nobody but this one
         return step::wait;
     }
     return end_locked(head, unused);
@@ -142,21 +149,25 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
 
 inline owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
-    const bool ends = then_ == head_afterwards::ends;
-    if (ends && !dismiss_others_locked(head))
-        return step::look_again;
-    if (outermost_ && !ends) {
-        *unused = mine_.give_back_locked(head); // the rest stays with the head
+    if (outermost_) { // what is just being released there lies in the head's memory
+        *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty())
             return step::look_again;
     } else {
-        (outermost_ ? outermost_ : &mine_)->kept_ = memory_of(head);
-        memory_of(head) = nullptr;
         *unused = mine_.forget_freed();
+        unused->slot_blocks = memory_of(head);
+        memory_of(head) = nullptr;
     }
-    // Once this pass has left, another thread may end the head, and the upstream after it.
-    if (*unused && mine_.source_ && !ends)
+    // A user's upstream may attach something, or be gone once this pass has left.
+    if (*unused && mine_.source_)
         return step::look_again;
+    if (then_ == head_afterwards::ends) {
+        if (!dismiss_others_locked(head))
+            return step::look_again;
+        if (outermost_)
+            outermost_->kept_ = memory_of(head);
+        memory_of(head) = nullptr;
+    }
     mine_.leave_locked(head);
     return step::done;
 }
@@ -171,13 +182,13 @@ void owner_end::finish_outer() noexcept
 
 void owner_end::release() noexcept
 {
-    if (then_ == head_afterwards::ends && !warned_) {
+    if (then_ == head_afterwards::ends && !warned_ && !mine_.is_empty()) {
         warn(function_, mine_.head_, describe(mine_.pending_),
              "still on a head that is being destroyed; released now");
         warned_ = true;
     }
     mine_.run();
-    clock_ = {}; // that was no waiting
+    clock_ = {}; // to release is not to wait
 }
 
 void owner_end::cut_off() noexcept
@@ -187,19 +198,20 @@ void owner_end::cut_off() noexcept
              "still being added after %d passes; the rest is freed without being released, and the captures "
              "of callables and the objects in it are not destroyed",
              devres_max_passes);
-    cut_off_ = true; // once is enough, and who attaches when he hears of it would never hear the last
+    cut_off_ = true; // once: a handler that attaches something each time would be told for ever
     while (resource* res = mine_.pop()) {
         const resource_state state = resource_state::of(res);
         if (state.life() == life_state::constructing && mine_.abandon(res))
             continue;
         if (state.storage() == storage_kind::callers)
             set_life(res, life_state::idle);
-        mine_.discard(res);
+        else
+            mine_.discard(res);
     }
 }
 
-// Returns: false if the head is not this pass's business any more.
-bool owner_end::wait() noexcept
+// Returns: `done` if the head is not this pass's business any more.
+owner_end::step owner_end::wait() noexcept
 {
     using activity = pass::activity;
     while (mine_.now() == activity::waiting) {
@@ -211,14 +223,36 @@ bool owner_end::wait() noexcept
                  "has waited %lu ms for another thread that is still releasing or constructing a resource",
                  clock_.milliseconds());
     }
-    return mine_.now() == activity::active;
+    return mine_.now() == activity::active ? step::look_again : step::done;
+}
+
+// Returns: `next`, unless that is over.
+owner_end::step owner_end::act(step next) noexcept
+{
+    switch (next) {
+    case step::finish_outer:
+        finish_outer();
+        break;
+    case step::release:
+        release();
+        break;
+    case step::cut_off:
+        cut_off();
+        break;
+    case step::wait:
+        return wait();
+    case step::look_again:
+    case step::done:
+        break;
+    }
+    return next;
 }
 
 int owner_end::run() noexcept
 {
-    for (;;) {
+    step next = step::look_again;
+    while (next != step::done && mine_.head_) {
         unused_memory unused;
-        step next = step::look_again;
         {
             devres_head* head = mine_.head_;
             const guard held(head, function_);
@@ -226,30 +260,11 @@ int owner_end::run() noexcept
         }
         if (unused)
             free_unused(mine_.source_, unused);
-        switch (next) {
-        case step::look_again:
-            break;
-        case step::finish_outer:
-            finish_outer();
-            break;
-        case step::release:
-            release();
-            break;
-        case step::cut_off:
-            cut_off();
-            break;
-        case step::wait:
-            if (!wait())
-                return mine_.released() + released_outside_;
-            break;
-        case step::done:
-            return mine_.released() + released_outside_;
-        }
-        if (!mine_.head_) { // a callback has ended the owner, and with it the head
-            mine_.finish();
-            return mine_.released() + released_outside_;
-        }
+        next = act(next);
     }
+    if (!mine_.head_) // a callback has ended the owner, and with it the head
+        mine_.finish();
+    return mine_.released() + released_outside_;
 }
 
 } // namespace detail
@@ -264,7 +279,7 @@ int devres_drain(devres_head* head) noexcept
 devres_head::~devres_head()
 {
     // Mostly it has been drained, and nobody is left. The lock is taken all the same: another thread may be
-    // taking the last resource by a handle, and a pass that has just left may still be about to release it.
+    // taking the last resource by a handle, and a pass that has just left may not have released the lock yet.
     {
         const guard held(this, "~devres_head");
         if (list_.empty_locked() && !passes_ && !memory_)

@@ -89,8 +89,10 @@ void devres_node_add(devres_head* head, devres_node* node) noexcept
             bug("devres_node_add", head, {}, "not initialised");
         node_access::set_owner(node, head);
         attach_locked(head, res, resource_state::make(life_state::listed, storage_kind::callers));
-        if (logging()) [[unlikely]] // not event_of(): it would cost a node, the cheapest of all, 5 % more
-            what = describe(res);   // another thread may release it, and free its memory, at any time
+        // Under the lock: afterwards another thread may release the node, and free its memory. Not by
+        // event_of(): it would cost a node, the cheapest of all, 5 % more.
+        if (logging()) [[unlikely]]
+            what = describe(res);
     }
     tell("ADD", head, what);
 }
@@ -104,7 +106,7 @@ bool devres_node_remove(devres_head* head, devres_node* node) noexcept
             return false;
         list_of(head).unlink_locked(res, life_state::idle);
     }
-    if (logging()) [[unlikely]] // as above
+    if (logging()) [[unlikely]] // not by event_of(), as above
         tell("REM", head, describe(res));
     return true;
 }

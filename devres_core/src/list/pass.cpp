@@ -32,9 +32,14 @@ void pass::take_all_locked(devres_head* head) noexcept
 
 void pass::note_attach_locked(devres_head* head) noexcept
 {
-    for (pass* p = passes_of(head); p; p = p->next_)
-        if (p->thread_ == this_thread())
-            p->attached_ = true;
+    bool innermost = true;
+    for (pass* p = passes_of(head); p; p = p->next_) {
+        if (p->thread_ != this_thread() || p->kind_ != kind::releasing)
+            continue;
+        p->attached_ = true;
+        p->added_ |= innermost;
+        innermost = false;
+    }
 }
 
 bool pass::is_here_locked(devres_head* head, kind what) noexcept
@@ -64,7 +69,7 @@ void pass::call_waiting_locked(devres_head* head) noexcept
             env_wake(p->activity_);
 }
 
-// Without a look at the slots, which lie in memory that goes as a whole: `kept_` of this or another pass.
+// Does not touch the slots: the memory that they lie in is freed as a whole, by this pass or another.
 unused_memory pass::forget_freed() noexcept
 {
     others_ += static_cast<int>(freed_.slot_count);
@@ -224,7 +229,7 @@ int pass::finish() noexcept
         {
             const guard held(head_, "release");
             unused = give_back_locked(head_);
-            // The environment's memory can go back later: a user's upstream may be gone by then.
+            // The environment's memory can be freed after leaving: a user's upstream may be gone by then.
             left = freed_.empty() && (!unused || !source_);
             if (left)
                 leave_locked(head_);

@@ -15,8 +15,8 @@
 // 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
 //    very thread, inside the callback, clears it; who ends it on another thread waits until the pass has left
 //    (C14).
-// 2. The memory of what was released leaves the head's before the pass leaves, and goes back to a user's
-//    upstream before that, too, so that the upstream is still there.
+// 2. What was released is given back to the head, or leaves its memory, before the pass leaves, and goes back
+//    to a user's upstream before that, too, so that the upstream is still there.
 // 3. Leaving is the last touch of the head: under the lock the pass takes itself off the head, and once that
 //    lock is released the head may be gone.
 #pragma once
@@ -82,7 +82,8 @@ public:
     // --- Questions about a head ---
     // True if a pass of that kind is under way on this thread.
     static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
-    // Tells this thread's passes that one of their callbacks has attached something (C12).
+    // Tells this thread's passes that one of their callbacks has attached something (C12), and the innermost
+    // one that it was its own.
     static void note_attach_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
 private:
@@ -128,6 +129,8 @@ private:
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
     kind kind_;
     bool attached_ = false; // this thread has attached something since this was last cleared
+    bool added_ = false;    // a callback of this very pass has attached something
+    bool endless_ = false;  // an end inside a callback of this pass was cut off
     bool careful_ = false;  // run() has to look up before each resource what is pending, and log it
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };

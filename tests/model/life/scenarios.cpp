@@ -336,6 +336,46 @@ void after()
 }
 } // namespace ends
 
+// --- A drain, and a pass of another thread whose callback drains: each may begin to wait first (C15) ---
+
+namespace mutual {
+void release_and_drain(devres_head*, resource* res)
+{
+    count_release(nullptr, res);
+    devres_drain(head);
+}
+constexpr resource_ops draining{resource_kind::action, &release_and_drain, "draining"};
+
+void release_and_attach(devres_head*, resource* res)
+{
+    attach(1, draining);
+    say();
+    count_release(nullptr, res);
+}
+constexpr resource_ops attaching{resource_kind::action, &release_and_attach, "attaching"};
+
+void before()
+{
+    begin();
+    attach(0, attaching);
+}
+void thread(int which)
+{
+    if (which == 0) {
+        devres_drain(head);
+        return;
+    }
+    wait_for(1);
+    (void)devres_release_all(head);
+}
+void after()
+{
+    require_each_ended_once(2);
+    end_owner();
+    require_nothing_left();
+}
+} // namespace mutual
+
 } // namespace
 
 constinit const scenario scenarios[] = {
@@ -353,6 +393,8 @@ constinit const scenario scenarios[] = {
     {"an object is constructed in a group that goes", 3, &objects::before, &objects::with_a_group,
      &objects::end_and_require},
     {"an owner ends while others release and wait", 3, &ends::before, &ends::thread, &ends::after},
+    {"a drain beside a pass that drains in its callback", 2, &mutual::before, &mutual::thread,
+     &mutual::after},
 };
 
 const int scenario_count = sizeof scenarios / sizeof scenarios[0];

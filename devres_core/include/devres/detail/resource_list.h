@@ -43,7 +43,7 @@ public:
     void link_locked(resource* res, resource_state state) noexcept DEVRES_REQUIRES(this);
     // The same for a resource that is not known to anybody yet, and whose state has the list's epoch.
     void link_new_locked(resource* res) noexcept DEVRES_REQUIRES(this);
-    // Puts `res` right behind `older`, so that only `older` separates them in the order of release.
+    // Puts `res` right behind `older`, as the next newer one: it is released just before `older`.
     void link_behind_locked(resource* res, resource_state state, resource* older) noexcept
         DEVRES_REQUIRES(this);
     // Takes `res` off the list. Its life is `after` from now on.
