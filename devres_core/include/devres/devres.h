@@ -43,8 +43,8 @@ class pass;
 struct block;
 struct node_access;
 
-// Where the one-step resources of a head live. Changed under the lock only; relaxed atomic, so that who
-// attaches can see beforehand that there is no memory yet.
+// Where the one-step resources of a head live. Changed under the lock only; relaxed atomic, so that an
+// attach can see beforehand that there is no memory yet.
 class memory_pointer {
 public:
     operator block*() const noexcept { return memory_.load(std::memory_order_relaxed); }
@@ -78,10 +78,10 @@ struct devres_owner_ops {
 //
 // Memory for one-step attaches comes from blocks that the head owns, fetched from `upstream` (a
 // std::pmr::memory_resource, or null for malloc) when first needed, reused by this head, and given back when
-// the head has been drained. Who passes one includes the header that defines it.
+// the head has been drained. Whoever passes one includes the header that defines it.
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
 // of a callable on it, and, if the owner ends in a release callback, the call that runs this callback: so it
-// is no member of such an owner.
+// must not be a member of such an owner.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, detail::upstream* upstream = nullptr) noexcept
@@ -250,7 +250,8 @@ private:
     detail::resource res_{};
     void (*release_)(devres_head*, devres_node*) = nullptr;
     const char* name_ = nullptr;
-    // Written under the lock of the head that it is to name. Atomic, for who asks another head for the node.
+    // Written under the lock of the head that it is to name. Atomic, for a thread that asks another
+    // head for the node.
     std::atomic<devres_head*> head_{nullptr};
 };
 

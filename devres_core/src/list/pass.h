@@ -12,9 +12,9 @@
 //                the same thread does in a callback of the pass may change all of it.
 //
 // Invariants
-// 1. After a callback nothing of the head is touched unless `head_` is still set. Who ends the head on this
-//    very thread, inside the callback, clears it; who ends it on another thread waits until the pass has left
-//    (C14).
+// 1. After a callback nothing of the head is touched unless `head_` is still set. Whoever ends the head on
+//    this very thread, inside the callback, clears it; whoever ends it on another thread waits until the pass
+//    has left (C14).
 // 2. What was released is given back to the head, or leaves its memory, before the pass leaves, and goes back
 //    to a user's upstream before that, too, so that the upstream is still there.
 // 3. Leaving is the last touch of the head: under the lock the pass takes itself off the head, and once that
@@ -89,8 +89,8 @@ public:
 private:
     friend class owner_end;
 
-    // Who waits for nothing else but other passes is itself not waited for: so two ends do not wait for each
-    // other. The rows of the table "The end of an owner" say who moves a pass from which to which.
+    // A pass that waits for nothing but other passes is itself not waited for: so two ends do not wait for
+    // each other. The rows of the table "The end of an owner" say who moves a pass from which to which.
     enum class activity : std::uint32_t { active, waiting, dismissed };
     static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
 

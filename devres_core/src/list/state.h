@@ -97,7 +97,7 @@ static_assert(resource_state::make(life_state::listed, storage_kind::slot).is_pl
 static_assert(!resource_state::make(life_state::constructing, storage_kind::slot).is_plain_slot());
 static_assert(!resource_state::make(life_state::listed, storage_kind::block).is_plain_slot());
 
-// Release, for who finds out without the lock that a constructor has finished.
+// Release, for a thread that finds out without the lock that a constructor has finished.
 inline void set_life(resource* res, life_state life) noexcept
 {
     resource_state::of(res).with(life).store(res, std::memory_order_release);

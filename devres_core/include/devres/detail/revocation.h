@@ -99,9 +99,9 @@ static_assert(sizeof(reader_place) == sizeof(reader_slot), "place_of() counts on
 //            |                                  | orphaned | the thread ends, and its guards live on
 //   orphaned | guards of a thread that is gone  | spare    | the last of them ends (whoever ends it)
 //
-// Who ends a guard of an orphaned record clears the slot, fences, and looks at `life`; the thread that ends
-// stores `life`, fences (both by the lock), and looks at the slots. So one of the two finds that the record
-// is spare.
+// Whoever ends a guard of an orphaned record clears the slot, fences, and looks at `life`; the thread that
+// ends stores `life`, fences (both by the lock), and looks at the slots. So one of the two finds that the
+// record is spare.
 struct alignas(64) reader_record {
     static constexpr unsigned capacity = 8;
     enum class life : std::uint32_t { spare, owned, orphaned };
@@ -211,7 +211,8 @@ public:
     {
         return (state_.state.load(std::memory_order_acquire) & revoke::closed) != 0;
     }
-    // Who has published that it is inside asks the first; if that says no, the second, which fences.
+    // A reader that has published that it is inside asks the first; if that says no, the second, which
+    // fences.
     bool admits_at_once() const noexcept { return revoke::open_at_once(state_); }
     bool admits() const noexcept { return revoke::open(state_); }
     bool close() noexcept { return revoke::close(state_); }
@@ -270,7 +271,8 @@ void try_enter(const domain_gate& alone, source_place where) = delete;
     return try_enter_slow(slot, domain, object, where);
 }
 
-// Enters something that may be closed, for who knows by other means that it is still there. Never fails.
+// Enters something that may be closed, for a caller who knows by other means that it is still there. Never
+// fails.
 reader_slot* enter(const gate& alone, source_place where) noexcept;
 
 // Makes the guard in `slot` nobody's, so that any thread may leave it.
