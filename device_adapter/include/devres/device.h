@@ -152,7 +152,7 @@ struct bound_owner {
 void device_initialize(device* dev) noexcept;
 
 // Makes the device known, so that a driver can be bound. Registered already: 0, no change.
-// Returns:  0; -EINVAL for null.
+// Returns:  0; -EINVAL for null; -ENODEV, with nothing changed, while the last put releases it.
 int device_add(device* dev) noexcept;
 int device_register(device* dev) noexcept;
 

@@ -165,8 +165,9 @@ struct device_core {
     static void leave_section(device* dev) noexcept DEVRES_RELEASE(dev->bind_lock_);
     class bind_section;
 
-    // Registers it, as a child of its parent; and the reverse. Forgotten already: no-op, false.
-    static void add(device* dev) noexcept;
+    // Registers it, as a child of its parent: 0, or -ENODEV while its last put releases it. And the reverse;
+    // forgotten already: no-op, false.
+    static int add(device* dev) noexcept;
     static bool forget(device* dev) noexcept;
 
     // Unbinds if bound, forgets the device and releases what it has (D4, D5). Returns: 0 or -EDEADLK.
