@@ -27,10 +27,13 @@ int drm_registration::create(drm_device* drm, drm_registration* out, unsigned lo
 {
     if (!drm || !out)
         return -EINVAL;
-    if (const int err = drm_dev_register(drm, flags))
+    drm_dev_get(drm); // first, since `load` may drop the caller's
+    if (const int err = drm_dev_register(drm, flags)) {
+        drm_dev_put(drm);
         return err;
+    }
     drm_registration made;
-    made.drm_ = drm_dev_get(drm);
+    made.drm_ = drm;
     *out = std::move(made);
     return 0;
 }

@@ -25,6 +25,14 @@ namespace {
 
 class RegistrationTest : public testing::Test {
 protected:
+    // With one reference, the caller's.
+    drm_device* logged()
+    {
+        drm_device* drm = drm_dev_get(devm_drm_dev_alloc<logged_drm>(&parent, &driver, &log));
+        devres_release_all(&parent.devres);
+        return drm;
+    }
+
     event_log log;
     warn_capture warns;
     scripted_driver driver;
@@ -66,6 +74,21 @@ TEST_F(RegistrationTest, FailureLeavesOutAlone) // X1
     EXPECT_TRUE(drm_dev_is_unplugged(a));
     drm_dev_put(a);
     drm_dev_put(b);
+}
+
+TEST_F(RegistrationTest, LoadMayDropTheReferenceThatCreateWasCalledWith) // X1, C14
+{
+    driver.on.load = [](drm_device* drm, unsigned long flags) {
+        drm_dev_put(drm);
+        return flags == 9 ? -EIO : 0;
+    };
+    drm_registration registration;
+    ASSERT_EQ(0, drm_registration::create(logged(), &registration)); // or it is gone already
+    EXPECT_EQ(events{}, log.take());
+    registration = {};
+    EXPECT_EQ((events{"~T"}), log.take());
+    EXPECT_EQ(-EIO, drm_registration::create(logged(), &registration, 9));
+    EXPECT_EQ((events{"~T"}), log.take()) << "nothing is left of it";
 }
 
 TEST_F(RegistrationTest, MovedFromDoesNothing) // X1
