@@ -68,11 +68,13 @@ public:
 
 private:
     // SAFETY of the casts: only owned registrations have these functions.
-    static void end(devres_head*, devres_node* node)
+    static void end(devres_head* head, devres_node* node)
     {
         auto* self = static_cast<owned_registration*>(node);
-        drm_core::unplug(self->drm_, "~drm_registration", {});
-        delete self;
+        if (drm_core::unplug(self->drm_, "~drm_registration", {}) != 0)
+            devres_node_add(head, node); // a group goes inside the section; unbind will have it
+        else
+            delete self;
     }
     static void wake_sleepers(detail::binding_member* member) noexcept
     {

@@ -454,6 +454,34 @@ TEST_F(RegistrationTest, UnbindKnowsEachOfManyOwnedRegistrations) // D3 (0), (2)
     EXPECT_EQ(0, parent.unbind());
 }
 
+TEST_F(RegistrationTest, ReleaseOfAGroupFromInsideTheSectionLeavesTheRegistrationToUnbind) // X2, V5
+{
+    logged_drm* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<logged_drm>(b, &driver, &log);
+        EXPECT_EQ(&log, devm_open_group(b, &log));
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        devm_close_group(b, &log);
+        return 0;
+    }));
+    drm_dev_get(drm);
+    {
+        const int line = __LINE__ + 1;
+        const drm_dev_guard inside(drm);
+        devm_release_group(&parent, &log);
+        const std::string message = warns.take_one();
+        EXPECT_NE(std::string::npos, message.find("registration_test.cpp:" + std::to_string(line)));
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+        EXPECT_EQ(-EDEADLK, parent.unbind()) << "it is still a part of the binding";
+        EXPECT_EQ(1u, warns.take().size());
+    }
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    EXPECT_EQ(events{}, log.take());
+    drm_dev_put(drm);
+    EXPECT_EQ((events{"~T"}), log.take()) << "the registration has put its reference";
+}
+
 TEST_F(RegistrationTest, EarlyUnplugOfAnOwnedRegistrationIsFine) // X2, M5
 {
     drm_device* drm = nullptr;
