@@ -156,10 +156,10 @@ void device_tree::unregister(device* first, device* top,
         if (binding* now = device_core::peek_binding(dev))
             anybody = now->close() || anybody;
     if (anybody) {
-        wait_for_readers(reader_set(&names, first), function, &top->devres);
+        const bool all = wait_for_others(reader_set(&names, first), function, &top->devres);
         for (device* dev = first; dev; dev = dev->next_in_tree_)
             if (binding* now = device_core::peek_binding(dev))
-                now->drained();
+                now->drained(all);
     }
 
     while (first) {

@@ -62,7 +62,11 @@ bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
 int drm_core::unplug(drm_device* drm, const char* function, source_place where) noexcept
 {
     using state = drm_device::unplug_state;
-    if (warn_if_inside(function, &drm->devres, reader_set(drm->gate_), where))
+    const reader_set inside(drm->gate_);
+    // Once unbind has waited there is nobody to wait for; but a hook may have left this thread inside, whom
+    // unbind has reported.
+    const bool waits = !drm->drained_.load(std::memory_order_acquire);
+    if (waits && warn_if_inside(function, &drm->devres, inside, where))
         return -EDEADLK;
     const kept_alive keep(drm);
     bool first = false;
@@ -79,6 +83,8 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
     }
     if (own_hook) // the first one goes on when its hook has returned
         return 0;
+    if (!first && !waits && inside_at(inside).file) // the first one may wait for this thread
+        return 0;
     if (!first) {
         wait_until(drm, [drm] {
             const scoped_lock held(drm->files_lock_);
@@ -89,7 +95,7 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
     DEVRES_PROBE_OWNER(unplug, &drm->devres);
     drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
     if (!drm->drained_.load(std::memory_order_acquire))
-        wait_for_readers(reader_set(drm->gate_), function, &drm->devres);
+        wait_for_readers(inside, function, &drm->devres);
     drm_dev_unregister(drm);
     unmap_files(drm);
     {

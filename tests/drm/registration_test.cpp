@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <devres/devres_ptr.h>
@@ -480,6 +482,95 @@ TEST_F(RegistrationTest, ReleaseOfAGroupFromInsideTheSectionLeavesTheRegistratio
     EXPECT_EQ(events{}, log.take());
     drm_dev_put(drm);
     EXPECT_EQ((events{"~T"}), log.take()) << "the registration has put its reference";
+}
+
+// It is too late to refuse, and this thread cannot be waited for.
+TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionIsReportedAndNotWaitedFor) // V5, X2, M5
+{
+    ::alarm(20); // a hang is a failure
+    int idx = -1;
+    drm_device* drm = nullptr;
+    EXPECT_EQ(-EIO, parent.bind([&](const bound_device& b) {
+        drm = drm_dev_get(devm_drm_dev_alloc<drm_device>(b, &driver));
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        return drm_dev_enter(drm, &idx) ? -EIO : 0;
+    })); // or never
+    EXPECT_NE(std::string::npos, warns.take_one().find("registration_test.cpp:"));
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    EXPECT_EQ(-ENODEV, client(drm).error());
+    drm_dev_exit(idx);
+    drm_dev_put(drm);
+    ::alarm(0);
+}
+
+TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionWaitsForOthersElsewhere) // V5, D3 (2)
+{
+    int idx = -1;
+    drm_device* drm = nullptr;
+    drm_device* other = nullptr;
+    std::atomic<bool> left{false};
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        for (drm_device** d : {&drm, &other}) {
+            *d = devm_drm_dev_alloc<drm_device>(b, &driver);
+            EXPECT_EQ(0, drm_registration::create_owned_by_device(b, *d));
+        }
+        return devm_add_action(b, [&] { EXPECT_TRUE(left) << "released too early"; });
+    }));
+    parent.on_remove = [&](const bound_device&) { EXPECT_TRUE(drm_dev_enter(drm, &idx)); };
+    const inside_until_unplugged reader(other, [&] {
+        linger();
+        left = true;
+    });
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ(1u, warns.take().size());
+    drm_dev_exit(idx);
+}
+
+// That other thread goes on when this one has left the section.
+TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionDoesNotWaitForWhoUnplugsOnAnotherThread) // V5, M5
+{
+    ::alarm(20); // a hang is a failure
+    int idx = -1;
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    drm_dev_get(drm);
+    std::thread unplugger;
+    parent.on_remove = [&](const bound_device&) {
+        EXPECT_TRUE(drm_dev_enter(drm, &idx));
+        unplugger = std::thread([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+        while (!drm_dev_is_unplugged(drm))
+            std::this_thread::yield();
+    };
+    EXPECT_EQ(0, parent.unbind()); // or never
+    EXPECT_EQ(1u, warns.take().size());
+    drm_dev_exit(idx);
+    unplugger.join();
+    drm_dev_put(drm);
+    ::alarm(0);
+}
+
+TEST_F(RegistrationTest, UnbindWaitsForWhoUnplugsOnAnotherThread) // X2, M5
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    doorway unmapping;
+    driver.on.unmap = [&](drm_device*, drm_file*) {
+        unmapping.open();
+        await_sleepers(1); // the unbind
+        log.add("unmap");
+    };
+    client file(drm);
+    std::thread unplugger([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+    unmapping.pass();
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ((events{"unmap"}), log.take());
+    unplugger.join();
 }
 
 TEST_F(RegistrationTest, EarlyUnplugOfAnOwnedRegistrationIsFine) // X2, M5

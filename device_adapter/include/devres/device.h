@@ -37,7 +37,7 @@ struct device_core;
 
 // What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake
 // or cancel readers that wait for something, since unbind waits for them afterwards; until then they may come
-// back.
+// back. A hook ends the guards that it takes; what unbind does if it has not is in the README at V5.
 struct device_driver {
     const char* name;
     int (*probe)(const bound_device& dev);

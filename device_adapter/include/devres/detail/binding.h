@@ -122,11 +122,19 @@ public:
     // `function` and `owner` say in reports who waits.
     void close_and_wait(const char* function, devres_head* owner) noexcept;
 
-    // The same in three steps, for several bindings with one wait: close() all, wait for the readers of all,
-    // then drained() for each.
+    // The same in three steps, for several bindings with one wait: close() all, wait_for_others() for all,
+    // then drained() for each, with what that returned.
     // Returns:  false if nobody can be inside.
     bool close() noexcept;
-    void drained() noexcept;
+    void drained(bool all_have_left) noexcept;
+
+    // What the wait of unbind has brought so far.
+    enum class readers_state : unsigned char {
+        not_waited_for,
+        have_left,
+        some_left_out // see wait_for_others()
+    };
+    readers_state waited() const noexcept { return waited_.load(std::memory_order_acquire); }
 
     // Keeps it until everything of the bind has been released. False if that has happened.
     bool keep_until_end(binding_leftover* leftover) noexcept;
@@ -145,11 +153,17 @@ private:
     // sees what was set before, and a relaxed look without the lock that finds one set needs no more.
     std::atomic<bool> has_readers_{false};
     std::atomic<bool> has_members_{false};
+    std::atomic<readers_state> waited_{readers_state::not_waited_for};
     mutable lock lock_;
     device* device_ DEVRES_GUARDED_BY(lock_);
     member_table members_ DEVRES_GUARDED_BY(lock_);
     binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
 };
+
+// Waits for `readers`, as wait_for_readers() does. A hook of the driver may have returned and left the
+// calling thread inside some of what is closed: after a WARN nobody inside one of these is waited for (V5).
+// Returns: true if all readers have left.
+bool wait_for_others(const reader_set& readers, const char* function, devres_head* owner) noexcept;
 
 // Frees what a binding kept. It is where the only kind of leftover is known (devres_ptr.cpp).
 void free_leftovers(binding_leftover* kept) noexcept;
