@@ -151,6 +151,7 @@ private:
 // --- Life --------------------------------------------------------------------------------------------------
 
 // Prepares a drm_device that lies in memory of the caller's. It holds a reference on `parent` to its end.
+// After its last put it may be prepared again, and begins anew: neither registered nor unplugged.
 // Returns:  0; -EINVAL if an argument is null, or (WARN) if it is in use already.
 [[nodiscard]] int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
 
@@ -233,6 +234,9 @@ struct drm_core {
     {
         drm->drained_.store(true, std::memory_order_release);
     }
+
+    // Memory of the caller's may have been a drm_device before.
+    static void forget_former_life(drm_device* drm) noexcept;
 
     // The library allocated the memory at `object` and destroys it with `destroy`.
     static void set_object(drm_device* drm, void* object, void (*destroy)(void*)) noexcept
