@@ -42,6 +42,8 @@ drm_device::~drm_device()
 {
     if (references_.held() != 0)
         detail::bug("~drm_device", &devres, "destroyed while references are still held");
+    if (!references_.has_ended())
+        devres_drain(&devres); // it has not begun: the constructor of a derived class threw
 }
 
 int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept

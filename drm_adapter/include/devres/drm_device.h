@@ -396,13 +396,16 @@ private:
 
 // Makes a T, derived from drm_device, on the heap. Its first reference is dropped when `parent` releases its
 // resources; it is freed at the last put (M4).
-// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is
-//           rethrown.
+// Returns:  null on no memory, with everything unwound, or on a null argument, with no T made. What T's
+//           constructor throws is rethrown; what it had attached to its own drm_device is released, when T's
+//           members are gone: an action of a constructor that may still throw must not touch them.
 template <class T, class... Args>
 [[nodiscard]] T* devm_drm_dev_alloc(device* parent, const drm_driver* driver, Args&&... args)
 {
     static_assert(std::is_base_of_v<drm_device, T> && std::is_convertible_v<T*, drm_device*>,
                   "devres: devm_drm_dev_alloc<T> needs a T derived from drm_device");
+    if (!parent || !driver) // asked before there is a T, whose destructor may call what needs them
+        return nullptr;
     T* object = detail::new_drm_object<T>(std::forward<Args>(args)...);
     if (!object)
         return nullptr;
