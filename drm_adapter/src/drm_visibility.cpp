@@ -57,6 +57,19 @@ bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
     return inside_at(reader_set(drm->gate_)).file || registrations(drm) == began;
 }
 
+bool drm_core::warn_if_asking(drm_device* drm) noexcept
+{
+    if (drm->asker_.load(std::memory_order_relaxed) != this_thread())
+        return false;
+    warn("drm_wait_event", &drm->devres, "called from inside a condition of the same drm_device");
+    return true;
+}
+
+void drm_core::begin_asking(drm_device* drm) noexcept
+{
+    drm->asker_.store(this_thread(), std::memory_order_relaxed);
+}
+
 // --- Unplug -----------------------------------------------------------------------------------------------
 
 int drm_core::unplug(drm_device* drm, const char* function, source_place where) noexcept

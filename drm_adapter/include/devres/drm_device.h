@@ -105,7 +105,8 @@ private:
     std::atomic<std::uint32_t> events_{0}; // goes up when something changed that a sleeper may wait for
     std::atomic<bool> drained_{false}; // the unbind of its parent has closed it and waited for its readers
     detail::lock condition_lock_;      // held while a condition of drm_wait_event is asked
-    detail::lock files_lock_;          // short
+    std::atomic<const void*> asker_{nullptr}; // the thread that asks it
+    detail::lock files_lock_;                 // short
 
     bool visible_ DEVRES_GUARDED_BY(files_lock_) = false;
     bool registering_ DEVRES_GUARDED_BY(files_lock_) = false; // until drm_dev_register returns
@@ -209,7 +210,8 @@ long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
 // For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a
 // lock that keeps the conditions of one drm_device apart.
 // Returns:  0; -ENODEV once unplugged. While a register that failed is taken back, also -ENODEV for a caller
-//           that is inside the section or has begun to wait since that register began.
+//           that is inside the section or has begun to wait since that register began. -EDEADLK, after a
+//           WARN, from inside a condition of the same drm_device.
 template <class Condition>
 [[nodiscard]] int drm_wait_event(drm_device* drm, Condition condition);
 void drm_wake_up(drm_device* drm) noexcept;
@@ -269,6 +271,20 @@ struct drm_core {
     // True if drm_wait_event, called when `began` registers had begun, must return.
     static bool must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept;
 
+    // True, after a WARN, if this thread asks a condition of drm_wait_event: the next would wait for it.
+    static bool warn_if_asking(drm_device* drm) noexcept;
+    static void begin_asking(drm_device* drm) noexcept;
+    class asking {
+    public:
+        explicit asking(drm_device* drm) noexcept : drm_(drm) { begin_asking(drm_); }
+        ~asking() { drm_->asker_.store(nullptr, std::memory_order_relaxed); }
+        asking(const asking&) = delete;
+        asking& operator=(const asking&) = delete;
+
+    private:
+        drm_device* drm_;
+    };
+
     // --- Files ---
 
     // Marks dead what was opened during the register under way.
@@ -320,6 +336,8 @@ void destroy_drm_object(void* object) noexcept
 template <class Condition>
 int drm_wait_event(drm_device* drm, Condition condition)
 {
+    if (detail::drm_core::warn_if_asking(drm))
+        return -EDEADLK;
     const std::uint32_t began = detail::drm_core::registrations(drm);
     for (;;) {
         const std::uint32_t seen = detail::drm_core::events(drm);
@@ -327,6 +345,7 @@ int drm_wait_event(drm_device* drm, Condition condition)
             const detail::scoped_lock held(drm->condition_lock_);
             if (detail::drm_core::must_stop_waiting(drm, began))
                 return -ENODEV;
+            const detail::drm_core::asking now(drm);
             if (condition())
                 return 0;
         }
