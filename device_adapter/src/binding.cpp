@@ -239,6 +239,49 @@ bool binding::keep_until_end(binding_leftover* leftover) noexcept
     return true;
 }
 
+// --- Parking ----------------------------------------------------------------------------------------------
+
+void binding::park(parked_node* node) noexcept
+{
+    const scoped_lock held(parking_lock_);
+    node->next_parked_ = parked_;
+    node->parked_link_ = &parked_;
+    if (parked_)
+        parked_->parked_link_ = &node->next_parked_;
+    parked_ = node;
+}
+
+void binding::take_parked_locked(parked_node* node) noexcept
+{
+    *node->parked_link_ = node->next_parked_;
+    if (node->next_parked_)
+        node->next_parked_->parked_link_ = node->parked_link_;
+    node->parked_link_ = nullptr;
+}
+
+// Under the lock, so that unbind finds the node either here or on the device's list.
+void binding::unpark(parked_node* node, devres_head* head) noexcept
+{
+    const scoped_lock held(parking_lock_);
+    if (!node->parked_link_)
+        return;
+    take_parked_locked(node);
+    devres_node_add(head, node);
+}
+
+bool binding::unpark_all(devres_head* head) noexcept
+{
+    const scoped_lock held(parking_lock_);
+    const bool any = parked_ != nullptr;
+    while (parked_node* node = parked_) {
+        take_parked_locked(node);
+        devres_node_add(head, node);
+    }
+    return any;
+}
+
+// --- The end ----------------------------------------------------------------------------------------------
+
 binding_leftover* binding::end() noexcept
 {
     const scoped_lock held(lock_);

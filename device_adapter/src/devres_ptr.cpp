@@ -69,7 +69,7 @@ void container_block::release(devres_head* head, devres_node* node)
             }
         } else {
             if (warn_if_inside("release", head, readers, {})) {
-                devres_node_add(head, node); // it cannot go now; unbind will have it
+                self->owner->park(self); // it cannot go now; unbind will have it
                 return;
             }
             self->state.close();
@@ -98,6 +98,7 @@ bool container_block::end_early() noexcept
     bool released = false;
     ended_early_by.store(this_thread(), std::memory_order_relaxed);
     if (device* dev = owner->get_device()) {
+        owner->unpark(this, &dev->devres);
         released = devres_node_release(&dev->devres, this) == 0; // else a pass has it, which waits for nobody
         put_device(dev);
     }

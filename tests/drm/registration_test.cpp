@@ -484,6 +484,24 @@ TEST_F(RegistrationTest, ReleaseOfAGroupFromInsideTheSectionLeavesTheRegistratio
     EXPECT_EQ((events{"~T"}), log.take()) << "the registration has put its reference";
 }
 
+TEST_F(RegistrationTest, DrainFromInsideTheSectionLeavesTheRegistrationToUnbind) // X2, V5, C12
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = drm_dev_get(devm_drm_dev_alloc<drm_device>(b, &driver));
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    {
+        const drm_dev_guard inside(drm);
+        devres_drain(&parent.devres);
+        EXPECT_EQ(1u, warns.take().size());
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+    }
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    drm_dev_put(drm);
+}
+
 // It is too late to refuse, and this thread cannot be waited for.
 TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionIsReportedAndNotWaitedFor) // V5, X2, M5
 {

@@ -132,6 +132,84 @@ TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersOfTheObject) // V1, G5
     reader.join();
 }
 
+// Each pass of the drain would find it again.
+TEST_F(DevresPtrTest, DrainFromInsideAGuardLeavesTheObjectToUnbind) // V5, C12
+{
+    handle older;
+    handle h;
+    tracking t_of_older;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &older, &t_of_older, 3));
+        return handle::create(b, &h, &t, 7);
+    }));
+    t.in_destructor = [&] { EXPECT_EQ(0, t_of_older.destroyed) << "the order they had"; };
+    {
+        const auto guard_of_older = older.try_access();
+        const auto guard = h.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(2u, warns.take().size()) << "one for each";
+        EXPECT_EQ(7, guard->check());
+        EXPECT_EQ(-EDEADLK, dev.unbind());
+        EXPECT_EQ(1u, warns.take().size());
+    }
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_EQ(1, t_of_older.destroyed);
+}
+
+TEST_F(DevresPtrTest, ObjectThatADrainFromInsideLeftMayBeEndedEarly) // V1, V5, V8
+{
+    tracking by_drop;
+    handle revoked;
+    handle dropped;
+    handle stays;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &revoked, &t));
+        EXPECT_EQ(0, handle::create(b, &stays, &t));
+        return handle::create(b, &dropped, &by_drop);
+    }));
+    {
+        const auto first = revoked.try_access();
+        const auto second = dropped.try_access();
+        const auto third = stays.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(3u, warns.take().size());
+    }
+    EXPECT_TRUE(revoked.revoke()); // or waits for a pass that is over
+    EXPECT_EQ(1, t.destroyed);
+    dropped.reset();
+    EXPECT_EQ(1, by_drop.destroyed);
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(2, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, RevokeOfAnObjectThatADrainLeftLosesAgainstUnbindAsAnyOther) // V1, V5
+{
+    tracking of_newer;
+    handle h;
+    handle newer;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t));
+        return handle::create(b, &newer, &of_newer);
+    }));
+    {
+        const auto guard = h.try_access();
+        const auto guard_of_newer = newer.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(2u, warns.take().size());
+    }
+    std::thread loser;
+    of_newer.in_destructor = [&] {
+        loser = std::thread([&] {
+            EXPECT_FALSE(h.revoke());
+            EXPECT_EQ(1, t.destroyed);
+        });
+        await_sleepers(1); // until it is gone
+    };
+    EXPECT_EQ(0, dev.unbind());
+    loser.join();
+}
+
 // Unbind has closed the container and waits for the reader, too; so what is closed need not be empty.
 TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersThatUnbindStillWaitsFor) // V1, D3 (2), G5
 {
@@ -727,6 +805,8 @@ TEST_F(OwnGuardTest, KeepsTheObjectAlsoForOtherThreads) // V5, V1
     doorway inside;
     doorway unbound;
     std::thread reader([&] {
+        const revocable<int> unrelated(1);
+        const auto elsewhere = unrelated.try_access();
         auto theirs = h.try_access();
         inside.open();
         unbound.pass();

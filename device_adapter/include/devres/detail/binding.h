@@ -91,6 +91,16 @@ struct binding_leftover {
     binding_leftover* next = nullptr;
 };
 
+// A resource that cannot be ended from inside what it ends, as by the release of a group there. Then it
+// leaves the device's list for that of its binding, so that no pass takes it again before unbind.
+struct parked_node : devres_node {
+private:
+    friend class binding;
+    // Both are guarded by the binding's parking_lock_.
+    parked_node* next_parked_ = nullptr;
+    parked_node** parked_link_ = nullptr; // what points to this one; null: it is not parked
+};
+
 class binding {
 public:
     explicit binding(device* dev) noexcept : device_(dev) {}
@@ -139,6 +149,13 @@ public:
     // Keeps it until everything of the bind has been released. False if that has happened.
     bool keep_until_end(binding_leftover* leftover) noexcept;
 
+    // Parks a node in its own release callback.
+    void park(parked_node* node) noexcept;
+    // Puts it back on the device's list. Not parked: no-op.
+    void unpark(parked_node* node, devres_head* head) noexcept;
+    // The same for all, which come to stand in the order that they had. Returns: false if there is none.
+    bool unpark_all(devres_head* head) noexcept;
+
     // D3 (4): the device has nothing more to do with it.
     // Returns: what was kept, for the caller to free.
     binding_leftover* end() noexcept;
@@ -158,6 +175,12 @@ private:
     device* device_ DEVRES_GUARDED_BY(lock_);
     member_table members_ DEVRES_GUARDED_BY(lock_);
     binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
+
+    void take_parked_locked(parked_node* node) noexcept DEVRES_REQUIRES(parking_lock_);
+
+    lock parking_lock_; // may be held while the head's lock is taken, which lock_ may not
+    parked_node*
+        parked_ DEVRES_GUARDED_BY(parking_lock_) = nullptr; // the last parked, which was the oldest, first
 };
 
 // Waits for `readers`, as wait_for_readers() does. A hook of the driver may have returned and left the
