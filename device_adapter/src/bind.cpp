@@ -131,7 +131,10 @@ void device_core::end_binding(device* dev, const char* function) noexcept
 void device_core::release_binding(device* dev) noexcept
 {
     binding* ended = peek_binding(dev);
-    devres_drain(&dev->devres);
+    ended->unpark_all(&dev->devres);
+    do
+        devres_drain(&dev->devres);
+    while (ended->unpark_all(&dev->devres)); // by a pass of another thread, which the drain has waited for
     {
         const scoped_lock held(dev->binding_lock_);
         dev->binding_ = nullptr;

@@ -7,6 +7,7 @@
 #include <new>
 #include <utility>
 
+#include <devres/detail/report.h>
 #include <devres/detail/scoped_lock.h>
 
 namespace devres::detail {
@@ -81,6 +82,47 @@ binding_member** member_table::rehash(binding_member** buckets, std::size_t size
             link(m);
         }
     return old == first_ ? nullptr : old;
+}
+
+// --- Waiting for readers, but not for the calling thread --------------------------------------------------
+
+namespace {
+
+// Is the calling thread inside the very same?
+bool inside_the_same(identity domain, identity object) noexcept
+{
+    struct pair {
+        identity domain, object;
+    } const one{domain, object};
+    const auto is_one = [](const void* context, identity d, identity o) {
+        const auto* wanted = static_cast<const pair*>(context); // SAFETY: `one`
+        return d == wanted->domain && o == wanted->object;
+    };
+    return inside_at({is_one, &one}).file != nullptr;
+}
+
+bool names_others(const void* all, identity domain, identity object) noexcept
+{
+    const auto* readers = static_cast<const reader_set*>(all); // SAFETY: see wait_for_others()
+    return readers->names(domain, object) && !inside_the_same(domain, object);
+}
+
+} // namespace
+
+bool wait_for_others(const reader_set& readers, const char* function, devres_head* owner) noexcept
+{
+    const source_place left = inside_at(readers);
+    if (!left.file) {
+        wait_for_readers(readers, function, owner);
+        return true;
+    }
+    warn(
+        function, owner,
+        "a hook of the driver has not ended the guard that this thread took at %s:%d; who is inside the same "
+        "is not waited for, and an object is not destroyed as long as somebody is",
+        left.file, left.line);
+    wait_for_readers({&names_others, &readers}, function, owner);
+    return false;
 }
 
 // --- The binding ------------------------------------------------------------------------------------------
@@ -173,18 +215,18 @@ bool binding::close() noexcept
     return has_readers_.load(std::memory_order_relaxed);
 }
 
-void binding::drained() noexcept
+void binding::drained(bool all_have_left) noexcept
 {
+    waited_.store(all_have_left ? readers_state::have_left : readers_state::some_left_out,
+                  std::memory_order_release);
     const scoped_lock held(lock_);
     members_.notify_all(&binding_member::drained);
 }
 
 void binding::close_and_wait(const char* function, devres_head* owner) noexcept
 {
-    if (!close())
-        return;
-    wait_for_readers(readers(), function, owner);
-    drained();
+    if (close())
+        drained(wait_for_others(readers(), function, owner));
 }
 
 bool binding::keep_until_end(binding_leftover* leftover) noexcept
@@ -196,6 +238,49 @@ bool binding::keep_until_end(binding_leftover* leftover) noexcept
     leftovers_ = leftover;
     return true;
 }
+
+// --- Parking ----------------------------------------------------------------------------------------------
+
+void binding::park(parked_node* node) noexcept
+{
+    const scoped_lock held(parking_lock_);
+    node->next_parked_ = parked_;
+    node->parked_link_ = &parked_;
+    if (parked_)
+        parked_->parked_link_ = &node->next_parked_;
+    parked_ = node;
+}
+
+void binding::take_parked_locked(parked_node* node) noexcept
+{
+    *node->parked_link_ = node->next_parked_;
+    if (node->next_parked_)
+        node->next_parked_->parked_link_ = node->parked_link_;
+    node->parked_link_ = nullptr;
+}
+
+// Under the lock, so that unbind finds the node either here or on the device's list.
+void binding::unpark(parked_node* node, devres_head* head) noexcept
+{
+    const scoped_lock held(parking_lock_);
+    if (!node->parked_link_)
+        return;
+    take_parked_locked(node);
+    devres_node_add(head, node);
+}
+
+bool binding::unpark_all(devres_head* head) noexcept
+{
+    const scoped_lock held(parking_lock_);
+    const bool any = parked_ != nullptr;
+    while (parked_node* node = parked_) {
+        take_parked_locked(node);
+        devres_node_add(head, node);
+    }
+    return any;
+}
+
+// --- The end ----------------------------------------------------------------------------------------------
 
 binding_leftover* binding::end() noexcept
 {

@@ -58,10 +58,7 @@ void device_initialize(device*) noexcept {}
 
 int device_add(device* dev) noexcept
 {
-    if (!dev)
-        return -EINVAL;
-    detail::device_core::add(dev);
-    return 0;
+    return dev ? detail::device_core::add(dev) : -EINVAL;
 }
 
 int device_register(device* dev) noexcept

@@ -27,10 +27,8 @@ container_block::~container_block()
 
 void free_leftovers(binding_leftover* kept) noexcept
 {
-    while (kept) {
-        auto* block = static_cast<container_block*>(std::exchange(kept, kept->next));
-        block->ops->free(block);
-    }
+    while (kept)
+        static_cast<container_block*>(std::exchange(kept, kept->next))->free();
 }
 
 int container_block::attach(const bound_device& dev) noexcept
@@ -60,17 +58,38 @@ void container_block::release(devres_head* head, devres_node* node)
 {
     auto* self = static_cast<container_block*>(node); // SAFETY: only containers have this release
     // At unbind the readers of the whole binding have been waited for; who ends it early has waited, too.
-    if (self->owner->domain().is_open() &&
+    const auto waited = self->owner->waited();
+    if (waited != binding::readers_state::have_left &&
         self->ended_early_by.load(std::memory_order_relaxed) != this_thread()) {
         const reader_set readers(self->state.object());
-        if (warn_if_inside("release", head, readers, {})) {
-            devres_node_add(head, node); // it cannot go now; unbind will have it
-            return;
+        if (waited == binding::readers_state::some_left_out) {
+            if (has_readers(readers)) {
+                self->lose_object();
+                return;
+            }
+        } else {
+            if (warn_if_inside("release", head, readers, {})) {
+                self->owner->park(self); // it cannot go now; unbind will have it
+                return;
+            }
+            self->state.close();
+            wait_for_readers(readers, "release", head);
         }
-        self->state.close();
-        wait_for_readers(readers, "release", head);
     }
     self->destroy_object(); // from here on it may have been freed
+}
+
+// Somebody is inside whom unbind could not wait for: the T stays where it is, for ever.
+void container_block::lose_object() noexcept
+{
+    lost = true;
+    state.gone();
+}
+
+void container_block::free() noexcept
+{
+    if (!lost)
+        ops->free(this);
 }
 
 // Requires: closed, claimed by this thread, nobody inside. Returns: true if this call destroyed the T.
@@ -79,6 +98,7 @@ bool container_block::end_early() noexcept
     bool released = false;
     ended_early_by.store(this_thread(), std::memory_order_relaxed);
     if (device* dev = owner->get_device()) {
+        owner->unpark(this, &dev->devres);
         released = devres_node_release(&dev->devres, this) == 0; // else a pass has it, which waits for nobody
         put_device(dev);
     }
@@ -121,7 +141,7 @@ void container_block::drop() noexcept
     // Not gone: it is still on the list, or a pass is at it. Nobody but the binding can tell when that will
     // be over.
     if (state.is_gone() || !owner->keep_until_end(this))
-        ops->free(this);
+        free();
 }
 
 } // namespace devres::detail

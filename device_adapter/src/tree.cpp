@@ -156,10 +156,10 @@ void device_tree::unregister(device* first, device* top,
         if (binding* now = device_core::peek_binding(dev))
             anybody = now->close() || anybody;
     if (anybody) {
-        wait_for_readers(reader_set(&names, first), function, &top->devres);
+        const bool all = wait_for_others(reader_set(&names, first), function, &top->devres);
         for (device* dev = first; dev; dev = dev->next_in_tree_)
             if (binding* now = device_core::peek_binding(dev))
-                now->drained();
+                now->drained(all);
     }
 
     while (first) {
@@ -175,11 +175,18 @@ void device_tree::unregister(device* first, device* top,
     }
 }
 
-void device_core::add(device* dev) noexcept
+// The last put makes the count say that it has begun, and then forgets the device. This links the device, and
+// then looks at the count: so either that forget() comes later and unlinks it, or the look finds the end.
+int device_core::add(device* dev) noexcept
 {
     dev->registered_.store(true, std::memory_order_release);
     if (dev->parent_)
         device_tree::link(dev);
+    if (dev->references_.is_ending()) {
+        forget(dev);
+        return -ENODEV;
+    }
+    return 0;
 }
 
 bool device_core::forget(device* dev) noexcept

@@ -6,8 +6,10 @@
 
 #include <cerrno>
 #include <cstdint>
+#include <memory>
 
 #include <devres/detail/report.h>
+#include <devres/detail/scoped_lock.h>
 
 namespace devres {
 
@@ -21,12 +23,27 @@ constexpr devres_owner_ops drm_ops{"drm_device", [](devres_head* head) -> const 
 
 } // namespace
 
+// A section that was closed never opens again; the next life has another one. Files are none, since each of
+// them would have kept the former life.
+void detail::drm_core::forget_former_life(drm_device* drm) noexcept
+{
+    std::destroy_at(&drm->gate_);
+    std::construct_at(&drm->gate_);
+    drm->drained_.store(false, std::memory_order_relaxed);
+    const scoped_lock held(drm->files_lock_);
+    drm->visible_ = false;
+    drm->files_unmapped_ = false;
+    drm->unplug_ = drm_device::unplug_state::no;
+}
+
 drm_device::drm_device(std::pmr::memory_resource* upstream) noexcept : devres(&drm_ops, upstream) {}
 
 drm_device::~drm_device()
 {
     if (references_.held() != 0)
         detail::bug("~drm_device", &devres, "destroyed while references are still held");
+    if (!references_.has_ended())
+        devres_drain(&devres); // it has not begun: the constructor of a derived class threw
 }
 
 int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept
@@ -39,6 +56,7 @@ int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noex
     }
     drm->driver = driver;
     drm->dev = get_device(parent);
+    detail::drm_core::forget_former_life(drm);
     return 0;
 }
 

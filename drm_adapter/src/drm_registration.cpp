@@ -27,10 +27,13 @@ int drm_registration::create(drm_device* drm, drm_registration* out, unsigned lo
 {
     if (!drm || !out)
         return -EINVAL;
-    if (const int err = drm_dev_register(drm, flags))
+    drm_dev_get(drm); // first, since `load` may drop the caller's
+    if (const int err = drm_dev_register(drm, flags)) {
+        drm_dev_put(drm);
         return err;
+    }
     drm_registration made;
-    made.drm_ = drm_dev_get(drm);
+    made.drm_ = drm;
     *out = std::move(made);
     return 0;
 }
@@ -40,7 +43,7 @@ namespace {
 // A registration on the parent's list: unbind closes its drm_device together with everything else of the
 // binding. It goes on the list when register has returned. So nobody releases it while `load` runs, and what
 // `load` attached to the parent is released after the unplug.
-class owned_registration : public devres_node, public detail::binding_member {
+class owned_registration : public detail::parked_node, public detail::binding_member {
 public:
     owned_registration(detail::binding* binding, drm_device* drm) noexcept
         : binding_member(drm_core::section(drm), &wake_sleepers, &set_drained),
@@ -68,8 +71,10 @@ private:
     static void end(devres_head*, devres_node* node)
     {
         auto* self = static_cast<owned_registration*>(node);
-        drm_core::unplug(self->drm_, "~drm_registration", {});
-        delete self;
+        if (drm_core::unplug(self->drm_, "~drm_registration", {}) != 0)
+            self->binding_->park(self); // a group goes inside the section; unbind will have it
+        else
+            delete self;
     }
     static void wake_sleepers(detail::binding_member* member) noexcept
     {

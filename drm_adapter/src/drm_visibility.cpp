@@ -57,12 +57,29 @@ bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
     return inside_at(reader_set(drm->gate_)).file || registrations(drm) == began;
 }
 
+bool drm_core::warn_if_asking(drm_device* drm) noexcept
+{
+    if (drm->asker_.load(std::memory_order_relaxed) != this_thread())
+        return false;
+    warn("drm_wait_event", &drm->devres, "called from inside a condition of the same drm_device");
+    return true;
+}
+
+void drm_core::begin_asking(drm_device* drm) noexcept
+{
+    drm->asker_.store(this_thread(), std::memory_order_relaxed);
+}
+
 // --- Unplug -----------------------------------------------------------------------------------------------
 
 int drm_core::unplug(drm_device* drm, const char* function, source_place where) noexcept
 {
     using state = drm_device::unplug_state;
-    if (warn_if_inside(function, &drm->devres, reader_set(drm->gate_), where))
+    const reader_set inside(drm->gate_);
+    // Once unbind has waited there is nobody to wait for; but a hook may have left this thread inside, whom
+    // unbind has reported.
+    const bool waits = !drm->drained_.load(std::memory_order_acquire);
+    if (waits && warn_if_inside(function, &drm->devres, inside, where))
         return -EDEADLK;
     const kept_alive keep(drm);
     bool first = false;
@@ -79,6 +96,8 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
     }
     if (own_hook) // the first one goes on when its hook has returned
         return 0;
+    if (!first && !waits && inside_at(inside).file) // the first one may wait for this thread
+        return 0;
     if (!first) {
         wait_until(drm, [drm] {
             const scoped_lock held(drm->files_lock_);
@@ -89,7 +108,7 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
     DEVRES_PROBE_OWNER(unplug, &drm->devres);
     drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
     if (!drm->drained_.load(std::memory_order_acquire))
-        wait_for_readers(reader_set(drm->gate_), function, &drm->devres);
+        wait_for_readers(inside, function, &drm->devres);
     drm_dev_unregister(drm);
     unmap_files(drm);
     {

@@ -82,6 +82,22 @@ TEST_F(LastPutTest, BindUnbindAndDeleteInsideAReleaseCallbackGiveEDEADLK) // D1
     EXPECT_EQ((events{"release"}), log.take());
 }
 
+TEST_F(LastPutTest, RegisteringItInsideAReleaseCallbackGivesENODEVAndItsParentForgetsIt) // D1, D7
+{
+    heap_device* hub = heap_device::make("hub");
+    heap_device* port = heap_device::make("port", hub);
+    ASSERT_EQ(0, device_del(port));
+    port->on_release = [this] { log.add("release"); };
+    ASSERT_EQ(0, devm_add_action(port, [this, port] {
+                  EXPECT_EQ(-ENODEV, device_add(port));
+                  EXPECT_EQ(-ENODEV, device_register(port));
+                  log.add("action");
+              }));
+    put_device(port);
+    EXPECT_EQ((events{"action", "release"}), log.take());
+    EXPECT_EQ(0, device_unregister_tree(hub)); // would find a child that is gone
+}
+
 // What a callback waits for is refused as well, or the last put would wait for itself.
 TEST_F(LastPutTest, DeleteOnAnotherThreadThatAReleaseCallbackWaitsForGivesEDEADLK) // D1
 {

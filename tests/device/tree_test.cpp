@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
 // D7: a device goes with all its descendants, and with one wait.
+#include <algorithm>
 #include <atomic>
 #include <cstring>
 #include <memory>
@@ -194,6 +195,31 @@ TEST_F(DeviceTreeTest, ATreeAndAPartOfItGoAtOnceAndEachDeviceIsPutOnce) // D7
         EXPECT_EQ(0, device_unregister_tree(hub));
         other.join();
         EXPECT_EQ(4, freed);
+    }
+}
+
+// What device.h says that such a driver does.
+TEST_F(DeviceTreeTest, AHubsDriverMayUnregisterItsPortsWhoeverIsFirst) // D7
+{
+    for (int (*unregister)(device*) : {+[](device* hub) { return device_unregister(hub); },
+                                       +[](device* hub) { return device_unregister_tree(hub); }}) {
+        heap_device* hub = make("hub", nullptr);
+        ASSERT_EQ(0, device_release_driver(hub));
+        log.take();
+        ASSERT_EQ(0, hub->bind([&](const bound_device& b) {
+            device* port = get_device(make("port", b));
+            return devm_add_action_or_reset(
+                static_cast<device*>(b),
+                +[](device* p) {
+                    EXPECT_EQ(0, device_unregister_tree(p));
+                    put_device(p);
+                },
+                port);
+        }));
+        EXPECT_EQ(0, unregister(hub));
+        std::vector<std::string> seen = log.take();
+        EXPECT_EQ((events{"free port", "free hub"}), (events{seen[seen.size() - 2], seen.back()}));
+        EXPECT_EQ(1, std::count(seen.begin(), seen.end(), "release port"));
     }
 }
 

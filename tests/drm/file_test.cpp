@@ -255,6 +255,22 @@ TEST_F(DrmFileTest, WaitEventEndsWhenItsConditionHolds) // M5
     waker.join();
 }
 
+TEST_F(DrmFileTest, WaitEventInsideAConditionIsRefused) // M5, section 7
+{
+    drm_device* other = drm_dev_alloc(&driver, &parent);
+    int err = 0;
+    EXPECT_EQ(0, drm_wait_event(drm, [&] {
+                  err = drm_wait_event(drm, [] { return true; }); // or never
+                  EXPECT_EQ(0, drm_wait_event(other, [] { return true; }));
+                  return true;
+              }));
+    EXPECT_EQ(-EDEADLK, err);
+    const std::string message = warns.take_one();
+    EXPECT_NE(std::string::npos, message.find("drm_wait_event: drm_device \"dev0\"")) << message;
+    EXPECT_EQ(0, drm_wait_event(drm, [] { return true; })) << "afterwards it is fine again";
+    drm_dev_put(other);
+}
+
 TEST_F(DrmFileTest, UnplugWakesBlockedOperations) // M5
 {
     client c(drm);

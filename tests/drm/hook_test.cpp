@@ -489,6 +489,43 @@ TEST(DrmLastPutTest, MemoryOfTheCallersMayBeUsedAgain) // M2, M3
     }
 }
 
+TEST(DrmLastPutTest, MemoryOfTheCallersThatIsUsedAgainBeginsAnew) // M3, M5
+{
+    warn_capture warns;
+    scripted_driver driver;
+    scripted_device parent;
+    int unmapped = 0;
+    driver.on.unmap = [&](drm_device*, drm_file*) { ++unmapped; };
+    drm_device drm;
+    ASSERT_EQ(0, drm_dev_init(&drm, &driver, &parent));
+    ASSERT_EQ(0, drm_dev_register(&drm)); // a life that nobody unregisters
+    drm_dev_put(&drm);
+    ASSERT_EQ(0, drm_dev_init(&drm, &driver, &parent));
+    EXPECT_EQ(-ENODEV, client(&drm).error()) << "not registered yet";
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) { // one that unbind unplugs
+        return drm_registration::create_owned_by_device(b, &drm);
+    }));
+    EXPECT_EQ(0, parent.unbind());
+    drm_dev_put(&drm);
+    ASSERT_EQ(0, drm_dev_init(&drm, &driver, &parent));
+    EXPECT_FALSE(drm_dev_is_unplugged(&drm));
+    ASSERT_EQ(0, drm_dev_register(&drm));
+    {
+        const client file(&drm);
+        EXPECT_EQ(0, file.error());
+        EXPECT_EQ(0, unmapped) << "unplug has not been through it";
+        {
+            const drm_dev_guard inside(&drm);
+            EXPECT_TRUE(inside);
+            EXPECT_EQ(-EDEADLK, drm_dev_unplug(&drm)) << "who is inside is waited for again";
+            EXPECT_EQ(1u, warns.take().size());
+        }
+        EXPECT_EQ(0, drm_dev_unplug(&drm));
+        EXPECT_EQ(1, unmapped);
+    }
+    drm_dev_put(&drm);
+}
+
 TEST(DrmLastPutDeathTest, ReferenceStillHeldAfterTheLastPutAborts) // D1, M2
 {
     EXPECT_DEATH(

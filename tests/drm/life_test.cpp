@@ -136,7 +136,37 @@ TEST_F(DrmLifeTest, DevmAllocWithoutMemoryForTheParentsActionUnwindsEverything) 
     EXPECT_EQ(0, alive);
 }
 
+// Its destructor may do what is fine at the end of one that was made.
+TEST_F(DrmLifeTest, DevmAllocWithANullArgumentMakesNoObject) // M4
+{
+    struct unplugs : counted_gpu {
+        using counted_gpu::counted_gpu;
+        ~unplugs() { drm_dev_unplug(this); }
+    };
+    int alive = 0;
+    EXPECT_EQ(nullptr, devm_drm_dev_alloc<unplugs>(nullptr, &driver, &alive));
+    EXPECT_EQ(nullptr, devm_drm_dev_alloc<unplugs>(&parent, nullptr, &alive));
+    EXPECT_NE(nullptr, devm_drm_dev_alloc<unplugs>(&parent, &driver, &alive));
+    EXPECT_EQ(1, alive);
+    devres_release_all(&parent.devres);
+    EXPECT_EQ(0, alive);
+}
+
 #if defined(__cpp_exceptions)
+TEST_F(DrmLifeTest, WhatAThrowingConstructorAttachedIsReleased) // M4, C12
+{
+    struct thrower : drm_device {
+        explicit thrower(event_log* log)
+        {
+            EXPECT_EQ(0, drmm_add_action(this, [log] { log->add("action"); }));
+            throw 42;
+        }
+    };
+    EXPECT_THROW((void)devm_drm_dev_alloc<thrower>(&parent, &driver, &log), int);
+    EXPECT_EQ((events{"action"}), log.take()); // and no WARN
+    EXPECT_EQ(0, devres_release_all(&parent.devres));
+}
+
 TEST_F(DrmLifeTest, ThrowingConstructorLeavesNothingBehind) // M4
 {
     struct thrower : drm_device {

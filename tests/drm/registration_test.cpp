@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <devres/devres_ptr.h>
@@ -25,6 +27,14 @@ namespace {
 
 class RegistrationTest : public testing::Test {
 protected:
+    // With one reference, the caller's.
+    drm_device* logged()
+    {
+        drm_device* drm = drm_dev_get(devm_drm_dev_alloc<logged_drm>(&parent, &driver, &log));
+        devres_release_all(&parent.devres);
+        return drm;
+    }
+
     event_log log;
     warn_capture warns;
     scripted_driver driver;
@@ -66,6 +76,21 @@ TEST_F(RegistrationTest, FailureLeavesOutAlone) // X1
     EXPECT_TRUE(drm_dev_is_unplugged(a));
     drm_dev_put(a);
     drm_dev_put(b);
+}
+
+TEST_F(RegistrationTest, LoadMayDropTheReferenceThatCreateWasCalledWith) // X1, C14
+{
+    driver.on.load = [](drm_device* drm, unsigned long flags) {
+        drm_dev_put(drm);
+        return flags == 9 ? -EIO : 0;
+    };
+    drm_registration registration;
+    ASSERT_EQ(0, drm_registration::create(logged(), &registration)); // or it is gone already
+    EXPECT_EQ(events{}, log.take());
+    registration = {};
+    EXPECT_EQ((events{"~T"}), log.take());
+    EXPECT_EQ(-EIO, drm_registration::create(logged(), &registration, 9));
+    EXPECT_EQ((events{"~T"}), log.take()) << "nothing is left of it";
 }
 
 TEST_F(RegistrationTest, MovedFromDoesNothing) // X1
@@ -429,6 +454,141 @@ TEST_F(RegistrationTest, UnbindKnowsEachOfManyOwnedRegistrations) // D3 (0), (2)
         EXPECT_EQ(1u, warns.take().size()) << i;
     }
     EXPECT_EQ(0, parent.unbind());
+}
+
+TEST_F(RegistrationTest, ReleaseOfAGroupFromInsideTheSectionLeavesTheRegistrationToUnbind) // X2, V5
+{
+    logged_drm* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<logged_drm>(b, &driver, &log);
+        EXPECT_EQ(&log, devm_open_group(b, &log));
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        devm_close_group(b, &log);
+        return 0;
+    }));
+    drm_dev_get(drm);
+    {
+        const int line = __LINE__ + 1;
+        const drm_dev_guard inside(drm);
+        devm_release_group(&parent, &log);
+        const std::string message = warns.take_one();
+        EXPECT_NE(std::string::npos, message.find("registration_test.cpp:" + std::to_string(line)));
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+        EXPECT_EQ(-EDEADLK, parent.unbind()) << "it is still a part of the binding";
+        EXPECT_EQ(1u, warns.take().size());
+    }
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    EXPECT_EQ(events{}, log.take());
+    drm_dev_put(drm);
+    EXPECT_EQ((events{"~T"}), log.take()) << "the registration has put its reference";
+}
+
+TEST_F(RegistrationTest, DrainFromInsideTheSectionLeavesTheRegistrationToUnbind) // X2, V5, C12
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = drm_dev_get(devm_drm_dev_alloc<drm_device>(b, &driver));
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    {
+        const drm_dev_guard inside(drm);
+        devres_drain(&parent.devres);
+        EXPECT_EQ(1u, warns.take().size());
+        EXPECT_FALSE(drm_dev_is_unplugged(drm));
+    }
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    drm_dev_put(drm);
+}
+
+// It is too late to refuse, and this thread cannot be waited for.
+TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionIsReportedAndNotWaitedFor) // V5, X2, M5
+{
+    ::alarm(20); // a hang is a failure
+    int idx = -1;
+    drm_device* drm = nullptr;
+    EXPECT_EQ(-EIO, parent.bind([&](const bound_device& b) {
+        drm = drm_dev_get(devm_drm_dev_alloc<drm_device>(b, &driver));
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, drm));
+        return drm_dev_enter(drm, &idx) ? -EIO : 0;
+    })); // or never
+    EXPECT_NE(std::string::npos, warns.take_one().find("registration_test.cpp:"));
+    EXPECT_TRUE(drm_dev_is_unplugged(drm));
+    EXPECT_EQ(-ENODEV, client(drm).error());
+    drm_dev_exit(idx);
+    drm_dev_put(drm);
+    ::alarm(0);
+}
+
+TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionWaitsForOthersElsewhere) // V5, D3 (2)
+{
+    int idx = -1;
+    drm_device* drm = nullptr;
+    drm_device* other = nullptr;
+    std::atomic<bool> left{false};
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        for (drm_device** d : {&drm, &other}) {
+            *d = devm_drm_dev_alloc<drm_device>(b, &driver);
+            EXPECT_EQ(0, drm_registration::create_owned_by_device(b, *d));
+        }
+        return devm_add_action(b, [&] { EXPECT_TRUE(left) << "released too early"; });
+    }));
+    parent.on_remove = [&](const bound_device&) { EXPECT_TRUE(drm_dev_enter(drm, &idx)); };
+    const inside_until_unplugged reader(other, [&] {
+        linger();
+        left = true;
+    });
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ(1u, warns.take().size());
+    drm_dev_exit(idx);
+}
+
+// That other thread goes on when this one has left the section.
+TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionDoesNotWaitForWhoUnplugsOnAnotherThread) // V5, M5
+{
+    ::alarm(20); // a hang is a failure
+    int idx = -1;
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    drm_dev_get(drm);
+    std::thread unplugger;
+    parent.on_remove = [&](const bound_device&) {
+        EXPECT_TRUE(drm_dev_enter(drm, &idx));
+        unplugger = std::thread([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+        while (!drm_dev_is_unplugged(drm))
+            std::this_thread::yield();
+    };
+    EXPECT_EQ(0, parent.unbind()); // or never
+    EXPECT_EQ(1u, warns.take().size());
+    drm_dev_exit(idx);
+    unplugger.join();
+    drm_dev_put(drm);
+    ::alarm(0);
+}
+
+TEST_F(RegistrationTest, UnbindWaitsForWhoUnplugsOnAnotherThread) // X2, M5
+{
+    drm_device* drm = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<drm_device>(b, &driver);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    doorway unmapping;
+    driver.on.unmap = [&](drm_device*, drm_file*) {
+        unmapping.open();
+        await_sleepers(1); // the unbind
+        log.add("unmap");
+    };
+    client file(drm);
+    std::thread unplugger([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+    unmapping.pass();
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ((events{"unmap"}), log.take());
+    unplugger.join();
 }
 
 TEST_F(RegistrationTest, EarlyUnplugOfAnOwnedRegistrationIsFine) // X2, M5

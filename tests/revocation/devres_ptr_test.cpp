@@ -9,6 +9,8 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <devres/detail/revocation_stats.h>
@@ -128,6 +130,111 @@ TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersOfTheObject) // V1, G5
     EXPECT_TRUE(left);
     EXPECT_EQ(1, t.destroyed);
     reader.join();
+}
+
+// Each pass of the drain would find it again.
+TEST_F(DevresPtrTest, DrainFromInsideAGuardLeavesTheObjectToUnbind) // V5, C12
+{
+    handle older;
+    handle h;
+    tracking t_of_older;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &older, &t_of_older, 3));
+        return handle::create(b, &h, &t, 7);
+    }));
+    t.in_destructor = [&] { EXPECT_EQ(0, t_of_older.destroyed) << "the order they had"; };
+    {
+        const auto guard_of_older = older.try_access();
+        const auto guard = h.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(2u, warns.take().size()) << "one for each";
+        EXPECT_EQ(7, guard->check());
+        EXPECT_EQ(-EDEADLK, dev.unbind());
+        EXPECT_EQ(1u, warns.take().size());
+    }
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_EQ(1, t_of_older.destroyed);
+}
+
+TEST_F(DevresPtrTest, ObjectThatADrainFromInsideLeftMayBeEndedEarly) // V1, V5, V8
+{
+    tracking by_drop;
+    handle revoked;
+    handle dropped;
+    handle stays;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &revoked, &t));
+        EXPECT_EQ(0, handle::create(b, &stays, &t));
+        return handle::create(b, &dropped, &by_drop);
+    }));
+    {
+        const auto first = revoked.try_access();
+        const auto second = dropped.try_access();
+        const auto third = stays.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(3u, warns.take().size());
+    }
+    EXPECT_TRUE(revoked.revoke()); // or waits for a pass that is over
+    EXPECT_EQ(1, t.destroyed);
+    dropped.reset();
+    EXPECT_EQ(1, by_drop.destroyed);
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_EQ(2, t.destroyed);
+}
+
+TEST_F(DevresPtrTest, RevokeOfAnObjectThatADrainLeftLosesAgainstUnbindAsAnyOther) // V1, V5
+{
+    tracking of_newer;
+    handle h;
+    handle newer;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t));
+        return handle::create(b, &newer, &of_newer);
+    }));
+    {
+        const auto guard = h.try_access();
+        const auto guard_of_newer = newer.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(2u, warns.take().size());
+    }
+    std::thread loser;
+    of_newer.in_destructor = [&] {
+        loser = std::thread([&] {
+            EXPECT_FALSE(h.revoke());
+            EXPECT_EQ(1, t.destroyed);
+        });
+        await_sleepers(1); // until it is gone
+    };
+    EXPECT_EQ(0, dev.unbind());
+    loser.join();
+}
+
+// Unbind has closed the container and waits for the reader, too; so what is closed need not be empty.
+TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersThatUnbindStillWaitsFor) // V1, D3 (2), G5
+{
+    handle h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(&h, devm_open_group(b, &h));
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        EXPECT_EQ(0, devm_add_action(b, [&] {
+                      while (!h.is_revoked())
+                          std::this_thread::yield();
+                  }));
+        devm_close_group(b, &h);
+        return 0;
+    }));
+    const std::size_t waits = detail::revocation_stats().waits;
+    auto guard = h.try_access();
+    std::thread releaser([&] { EXPECT_EQ(2, devm_release_group(&dev, &h)); });
+    std::thread unbinder([&] { EXPECT_EQ(0, dev.unbind()); });
+    while (detail::revocation_stats().waits < waits + 2 && t.destroyed == 0)
+        std::this_thread::yield();
+    EXPECT_EQ(0, t.destroyed);
+    guard = {};
+    releaser.join();
+    unbinder.join();
+    EXPECT_EQ(1, t.destroyed);
 }
 
 // The library's own call of the function is no place that a user knows.
@@ -609,6 +716,150 @@ TEST_F(DevresPtrTest, ThrowingConstructorLeavesNothingBehind) // A8
     EXPECT_FALSE(h);
 }
 #endif
+
+// --- A hook that returns inside a guard of its own --------------------------------------------------------
+
+// It is too late to refuse the unbind, and this thread cannot be waited for. An object that somebody is
+// inside is lost then: leak checkers still find it through `lost`.
+class OwnGuardTest : public DevresPtrTest {
+protected:
+    void SetUp() override { ::alarm(20); } // a hang is a failure
+    void TearDown() override { ::alarm(0); }
+
+    // Requires: `guard`, taken at `line`, is of the object of `h`, which is the last handle.
+    void expect_lost(int line)
+    {
+        const std::string message = warns.take_one();
+        EXPECT_NE(std::string::npos, message.find("devres_ptr_test.cpp:" + std::to_string(line))) << message;
+        EXPECT_NE(std::string::npos, message.find("dev0")) << message;
+        EXPECT_FALSE(h.try_access());
+        EXPECT_FALSE(h.revoke()) << "or waits for who would destroy it";
+        static auto* const lost = new std::vector<const tracked*>; // lives as long as what it names
+        lost->push_back(guard.get());
+        h.reset();
+        EXPECT_EQ(7, guard->check());
+        guard = {};
+        EXPECT_EQ(0, t.destroyed);
+    }
+
+    handle h;
+    handle::guard guard;
+};
+
+TEST_F(OwnGuardTest, OfAFailingProbeIsReportedAndNotWaitedFor) // V5, D2
+{
+    int line = 0;
+    const int err = dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        line = __LINE__ + 1;
+        guard = h.try_access();
+        return -EIO;
+    });
+    EXPECT_EQ(-EIO, err);
+    expect_lost(line);
+    EXPECT_EQ(0, dev.bind([](const bound_device&) { return 0; })) << "the device is as before";
+}
+
+TEST_F(OwnGuardTest, OfRemoveIsReportedAndOthersAreWaitedFor) // V5, D3 (2)
+{
+    handle other;
+    handle::guard of_other;
+    tracking t_of_other;
+    int line = 0;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &other, &t_of_other));
+        return handle::create(b, &h, &t, 7);
+    }));
+    dev.on_remove = [&](const bound_device&) {
+        line = __LINE__ + 1;
+        guard = h.try_access();
+    };
+    doorway inside;
+    std::thread reader([&] {
+        const auto theirs = other.try_access();
+        inside.open();
+        while (!other.is_revoked())
+            std::this_thread::yield();
+        linger();
+        theirs->check();
+    });
+    inside.pass();
+    EXPECT_EQ(0, dev.unbind()); // or never
+    EXPECT_EQ(1, t_of_other.destroyed);
+    reader.join();
+    expect_lost(line);
+}
+
+// What they are inside of is not waited for, but it stays.
+TEST_F(OwnGuardTest, KeepsTheObjectAlsoForOtherThreads) // V5, V1
+{
+    int line = 0;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        return devm_add_action(b, [&] { guard = {}; });
+    }));
+    dev.on_remove = [&](const bound_device&) {
+        line = __LINE__ + 1;
+        guard = h.try_access();
+    };
+    doorway inside;
+    doorway unbound;
+    std::thread reader([&] {
+        const revocable<int> unrelated(1);
+        const auto elsewhere = unrelated.try_access();
+        auto theirs = h.try_access();
+        inside.open();
+        unbound.pass();
+        theirs->check();
+        guard = theirs.detach();
+    });
+    inside.pass();
+    EXPECT_EQ(0, dev.unbind()); // or never
+    unbound.open();
+    reader.join();
+    expect_lost(line);
+}
+
+// The handle is gone by then, so that the binding frees the container.
+TEST_F(OwnGuardTest, KeepsAnObjectWithoutAHandle) // V5, V8
+{
+    int line = 0;
+    const int err = dev.bind([&](const bound_device& b) {
+        handle only;
+        EXPECT_EQ(0, handle::create(b, &only, &t, 7));
+        line = __LINE__ + 1;
+        guard = only.try_access();
+        return -EIO;
+    });
+    EXPECT_EQ(-EIO, err);
+    expect_lost(line);
+}
+
+TEST_F(OwnGuardTest, ThatHasEndedBeforeTheObjectsTurnKeepsNothing) // V5
+{
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        return devm_add_action(b, [&] { guard = {}; });
+    }));
+    dev.on_remove = [&](const bound_device&) { guard = h.try_access(); };
+    EXPECT_EQ(0, dev.unbind()); // or never
+    EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ(1, t.destroyed);
+}
+
+TEST_F(OwnGuardTest, OfATreeIsReportedAndNotWaitedFor) // V5, D7
+{
+    heap_device* hub = heap_device::make("dev0");
+    heap_device* leaf = heap_device::make("leaf", hub);
+    int line = 0;
+    ASSERT_EQ(0, leaf->bind([&](const bound_device& b) { return handle::create(b, &h, &t, 7); }));
+    leaf->on_remove = [&](const bound_device&) {
+        line = __LINE__ + 1;
+        guard = h.try_access();
+    };
+    EXPECT_EQ(0, device_unregister_tree(hub)); // or never
+    expect_lost(line);
+}
 
 } // namespace
 } // namespace devres::test

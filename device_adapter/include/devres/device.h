@@ -37,7 +37,7 @@ struct device_core;
 
 // What a driver does with a device. `remove` may be null. Both run with the device bound; `remove` must wake
 // or cancel readers that wait for something, since unbind waits for them afterwards; until then they may come
-// back.
+// back. A hook ends the guards that it takes; what unbind does if it has not is in the README at V5.
 struct device_driver {
     const char* name;
     int (*probe)(const bound_device& dev);
@@ -145,6 +145,9 @@ struct bound_owner {
 
 // A device on the heap with one reference, the caller's: what can be unplugged while others hold it. As in
 // Linux it comes registered; device_register on it has nothing left to do. Freed at the last put.
+// From then on a device_unregister_tree of its parent on another thread may put the reference that this
+// returns. Where that may happen, make it with `new device(name, parent, release)`, take a second reference
+// by get_device for as long as the pointer is needed, and then call device_register.
 // Returns:  null on no memory.
 [[nodiscard]] device* device_create(const char* name, device* parent = nullptr) noexcept;
 
@@ -152,7 +155,7 @@ struct bound_owner {
 void device_initialize(device* dev) noexcept;
 
 // Makes the device known, so that a driver can be bound. Registered already: 0, no change.
-// Returns:  0; -EINVAL for null.
+// Returns:  0; -EINVAL for null; -ENODEV, with nothing changed, while the last put releases it.
 int device_add(device* dev) noexcept;
 int device_register(device* dev) noexcept;
 
@@ -168,6 +171,9 @@ int device_unregister(device* dev, const char* file = __builtin_FILE(), int line
 // bindings of all of them are closed before the readers of all of them are waited for, once. What is
 // registered below `dev` meanwhile is not part of it. Each is put by the call that unregisters it: two calls
 // on a tree, or on a tree and a part of it, put each device once; one that is not registered is not put.
+// A hub's driver that unregisters its ports in a release callback must not call device_unregister there: a
+// tree may have put the port, which is gone then. It holds a reference of its own on each port; its callback
+// calls device_unregister_tree(port), which does nothing if a tree was faster, and then put_device(port).
 // Returns:  as device_unregister, for all or none: -EDEADLK, after a WARN and with nothing changed, from
 //           inside any of them.
 // Blocking: until every reader has left. The bind sections of all of them are held, so a `remove` in the tree

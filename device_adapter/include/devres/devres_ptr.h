@@ -38,7 +38,7 @@ struct container_ops {
 // One container, apart from its type. The last handle frees it if its T is gone, which is the last that the
 // device's list does to it; else the binding, when it ends. So what unbind does to each costs no locked
 // instruction.
-struct container_block : devres_node, binding_leftover {
+struct container_block : parked_node, binding_leftover {
     container_block(binding* owner, const container_ops* ops) noexcept;
     ~container_block();
     container_block(const container_block&) = delete;
@@ -51,6 +51,8 @@ struct container_block : devres_node, binding_leftover {
     bool revoke_nowait() noexcept;
     // The last handle is gone.
     void drop() noexcept;
+    // Nobody will look at it any more.
+    void free() noexcept;
 
     binding* const owner;
     const container_ops* const ops;
@@ -60,10 +62,12 @@ struct container_block : devres_node, binding_leftover {
 private:
     static void release(devres_head* head, devres_node* node);
     void destroy_object() noexcept;
+    void lose_object() noexcept;
     bool end_early() noexcept;
     bool revoke_for(devres_head* head, source_place where) noexcept;
 
     std::atomic<const void*> ended_early_by{nullptr}; // the thread that claimed it before unbind did
+    bool lost = false;                                // written before `state` is gone, read after that
 };
 
 template <class T>

@@ -105,7 +105,8 @@ private:
     std::atomic<std::uint32_t> events_{0}; // goes up when something changed that a sleeper may wait for
     std::atomic<bool> drained_{false}; // the unbind of its parent has closed it and waited for its readers
     detail::lock condition_lock_;      // held while a condition of drm_wait_event is asked
-    detail::lock files_lock_;          // short
+    std::atomic<const void*> asker_{nullptr}; // the thread that asks it
+    detail::lock files_lock_;                 // short
 
     bool visible_ DEVRES_GUARDED_BY(files_lock_) = false;
     bool registering_ DEVRES_GUARDED_BY(files_lock_) = false; // until drm_dev_register returns
@@ -151,6 +152,7 @@ private:
 // --- Life --------------------------------------------------------------------------------------------------
 
 // Prepares a drm_device that lies in memory of the caller's. It holds a reference on `parent` to its end.
+// After its last put it may be prepared again, and begins anew: neither registered nor unplugged.
 // Returns:  0; -EINVAL if an argument is null, or (WARN) if it is in use already.
 [[nodiscard]] int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
 
@@ -208,7 +210,8 @@ long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
 // For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a
 // lock that keeps the conditions of one drm_device apart.
 // Returns:  0; -ENODEV once unplugged. While a register that failed is taken back, also -ENODEV for a caller
-//           that is inside the section or has begun to wait since that register began.
+//           that is inside the section or has begun to wait since that register began. -EDEADLK, after a
+//           WARN, from inside a condition of the same drm_device.
 template <class Condition>
 [[nodiscard]] int drm_wait_event(drm_device* drm, Condition condition);
 void drm_wake_up(drm_device* drm) noexcept;
@@ -233,6 +236,9 @@ struct drm_core {
     {
         drm->drained_.store(true, std::memory_order_release);
     }
+
+    // Memory of the caller's may have been a drm_device before.
+    static void forget_former_life(drm_device* drm) noexcept;
 
     // The library allocated the memory at `object` and destroys it with `destroy`.
     static void set_object(drm_device* drm, void* object, void (*destroy)(void*)) noexcept
@@ -264,6 +270,20 @@ struct drm_core {
     static std::uint32_t registrations(drm_device* drm) noexcept;
     // True if drm_wait_event, called when `began` registers had begun, must return.
     static bool must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept;
+
+    // True, after a WARN, if this thread asks a condition of drm_wait_event: the next would wait for it.
+    static bool warn_if_asking(drm_device* drm) noexcept;
+    static void begin_asking(drm_device* drm) noexcept;
+    class asking {
+    public:
+        explicit asking(drm_device* drm) noexcept : drm_(drm) { begin_asking(drm_); }
+        ~asking() { drm_->asker_.store(nullptr, std::memory_order_relaxed); }
+        asking(const asking&) = delete;
+        asking& operator=(const asking&) = delete;
+
+    private:
+        drm_device* drm_;
+    };
 
     // --- Files ---
 
@@ -316,6 +336,8 @@ void destroy_drm_object(void* object) noexcept
 template <class Condition>
 int drm_wait_event(drm_device* drm, Condition condition)
 {
+    if (detail::drm_core::warn_if_asking(drm))
+        return -EDEADLK;
     const std::uint32_t began = detail::drm_core::registrations(drm);
     for (;;) {
         const std::uint32_t seen = detail::drm_core::events(drm);
@@ -323,6 +345,7 @@ int drm_wait_event(drm_device* drm, Condition condition)
             const detail::scoped_lock held(drm->condition_lock_);
             if (detail::drm_core::must_stop_waiting(drm, began))
                 return -ENODEV;
+            const detail::drm_core::asking now(drm);
             if (condition())
                 return 0;
         }
@@ -392,13 +415,16 @@ private:
 
 // Makes a T, derived from drm_device, on the heap. Its first reference is dropped when `parent` releases its
 // resources; it is freed at the last put (M4).
-// Returns:  null on no memory or a null argument, with everything unwound. What T's constructor throws is
-//           rethrown.
+// Returns:  null on no memory, with everything unwound, or on a null argument, with no T made. What T's
+//           constructor throws is rethrown; what it had attached to its own drm_device is released, when T's
+//           members are gone: an action of a constructor that may still throw must not touch them.
 template <class T, class... Args>
 [[nodiscard]] T* devm_drm_dev_alloc(device* parent, const drm_driver* driver, Args&&... args)
 {
     static_assert(std::is_base_of_v<drm_device, T> && std::is_convertible_v<T*, drm_device*>,
                   "devres: devm_drm_dev_alloc<T> needs a T derived from drm_device");
+    if (!parent || !driver) // asked before there is a T, whose destructor may call what needs them
+        return nullptr;
     T* object = detail::new_drm_object<T>(std::forward<Args>(args)...);
     if (!object)
         return nullptr;

@@ -31,7 +31,8 @@ public:
     [[nodiscard]] static int create(drm_device* drm, drm_registration* out, unsigned long flags = 0) noexcept;
 
     // The same, owned by the parent's devres, where it is newer than what `load` attached: unplugged at
-    // unbind, where its readers are waited for together with all others of the binding (D3).
+    // unbind, where its readers are waited for together with all others of the binding (D3). The release of a
+    // group, or of all, from inside the drm_device's section cannot unplug it: WARN, and it goes at unbind.
     // Returns:  0; -EINVAL if the drm_device's parent is another device; -EDEADLK, after a WARN, from inside
     //           the drm_device's section, which an unbind would then wait for; -ENODEV if the binding is
     //           closed; -ENOMEM; or the error of drm_dev_register.

@@ -91,6 +91,16 @@ struct binding_leftover {
     binding_leftover* next = nullptr;
 };
 
+// A resource that cannot be ended from inside what it ends, as by the release of a group there. Then it
+// leaves the device's list for that of its binding, so that no pass takes it again before unbind.
+struct parked_node : devres_node {
+private:
+    friend class binding;
+    // Both are guarded by the binding's parking_lock_.
+    parked_node* next_parked_ = nullptr;
+    parked_node** parked_link_ = nullptr; // what points to this one; null: it is not parked
+};
+
 class binding {
 public:
     explicit binding(device* dev) noexcept : device_(dev) {}
@@ -122,14 +132,29 @@ public:
     // `function` and `owner` say in reports who waits.
     void close_and_wait(const char* function, devres_head* owner) noexcept;
 
-    // The same in three steps, for several bindings with one wait: close() all, wait for the readers of all,
-    // then drained() for each.
+    // The same in three steps, for several bindings with one wait: close() all, wait_for_others() for all,
+    // then drained() for each, with what that returned.
     // Returns:  false if nobody can be inside.
     bool close() noexcept;
-    void drained() noexcept;
+    void drained(bool all_have_left) noexcept;
+
+    // What the wait of unbind has brought so far.
+    enum class readers_state : unsigned char {
+        not_waited_for,
+        have_left,
+        some_left_out // see wait_for_others()
+    };
+    readers_state waited() const noexcept { return waited_.load(std::memory_order_acquire); }
 
     // Keeps it until everything of the bind has been released. False if that has happened.
     bool keep_until_end(binding_leftover* leftover) noexcept;
+
+    // Parks a node in its own release callback.
+    void park(parked_node* node) noexcept;
+    // Puts it back on the device's list. Not parked: no-op.
+    void unpark(parked_node* node, devres_head* head) noexcept;
+    // The same for all, which come to stand in the order that they had. Returns: false if there is none.
+    bool unpark_all(devres_head* head) noexcept;
 
     // D3 (4): the device has nothing more to do with it.
     // Returns: what was kept, for the caller to free.
@@ -145,11 +170,23 @@ private:
     // sees what was set before, and a relaxed look without the lock that finds one set needs no more.
     std::atomic<bool> has_readers_{false};
     std::atomic<bool> has_members_{false};
+    std::atomic<readers_state> waited_{readers_state::not_waited_for};
     mutable lock lock_;
     device* device_ DEVRES_GUARDED_BY(lock_);
     member_table members_ DEVRES_GUARDED_BY(lock_);
     binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
+
+    void take_parked_locked(parked_node* node) noexcept DEVRES_REQUIRES(parking_lock_);
+
+    lock parking_lock_; // may be held while the head's lock is taken, which lock_ may not
+    parked_node*
+        parked_ DEVRES_GUARDED_BY(parking_lock_) = nullptr; // the last parked, which was the oldest, first
 };
+
+// Waits for `readers`, as wait_for_readers() does. A hook of the driver may have returned and left the
+// calling thread inside some of what is closed: after a WARN nobody inside one of these is waited for (V5).
+// Returns: true if all readers have left.
+bool wait_for_others(const reader_set& readers, const char* function, devres_head* owner) noexcept;
 
 // Frees what a binding kept. It is where the only kind of leftover is known (devres_ptr.cpp).
 void free_leftovers(binding_leftover* kept) noexcept;
@@ -165,8 +202,9 @@ struct device_core {
     static void leave_section(device* dev) noexcept DEVRES_RELEASE(dev->bind_lock_);
     class bind_section;
 
-    // Registers it, as a child of its parent; and the reverse. Forgotten already: no-op, false.
-    static void add(device* dev) noexcept;
+    // Registers it, as a child of its parent: 0, or -ENODEV while its last put releases it. And the reverse;
+    // forgotten already: no-op, false.
+    static int add(device* dev) noexcept;
     static bool forget(device* dev) noexcept;
 
     // Unbinds if bound, forgets the device and releases what it has (D4, D5). Returns: 0 or -EDEADLK.
