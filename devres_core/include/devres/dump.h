@@ -53,8 +53,9 @@ void devres_dump(const R& owner, int fd, devres_format format = devres_format::t
 void devres_dump_all(devres_sink sink, void* context, devres_format = devres_format::text) noexcept;
 void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 
-// Lists an owner for devres_dump_all(). A class of your own has one as a member behind its head, and ends it
-// first thing in its destructor if the owner's name is gone afterwards.
+// Lists an owner for devres_dump_all(): another thread may ask for its kind and name from then until end().
+// A class of your own declares one as its last member, behind the head and whatever the head's name is read
+// from; if its destructor changes any of that it calls end() first.
 class devres_listed {
 public:
     explicit devres_listed(devres_head* head) noexcept;
