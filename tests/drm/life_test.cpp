@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include <gtest/gtest.h>
 
 #include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
+#include <devres/dump.h>
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
@@ -261,6 +263,30 @@ TEST_F(DrmLifeTest, CallbackMayDropTheLastReference) // C14
     ASSERT_EQ(0, drmm_add_action(raw, &drm_dev_put, raw));
     EXPECT_EQ(0, drmm_release_action(raw, &drm_dev_put, raw));
     EXPECT_EQ((events{"older", "~T"}), log.take());
+}
+
+TEST_F(DrmLifeTest, IsListedForDumpsWhileItHasItsParent) // section 7, M3
+{
+    const auto dumped = [] {
+        std::string text;
+        devres_dump_all([](void* to, const char* piece,
+                           std::size_t bytes) { static_cast<std::string*>(to)->append(piece, bytes); },
+                        &text);
+        return text;
+    };
+    const auto has_drm_device = [&] { return dumped().find("drm_device") != std::string::npos; };
+    drm_device drm;
+    for (int times = 0; times < 2; ++times) {
+        heap_device* hardware = heap_device::make("hardware");
+        hardware->on_release = [&] { log.add(has_drm_device() ? "parent, listed" : "parent"); };
+        EXPECT_FALSE(has_drm_device());
+        ASSERT_EQ(0, drm_dev_init(&drm, &driver, hardware));
+        put_device(hardware);
+        EXPECT_NE(std::string::npos, dumped().find("drm_device \"hardware\": 0 resources, 0 bytes\n"));
+        drm_dev_put(&drm); // and with it the parent
+        EXPECT_FALSE(has_drm_device());
+        EXPECT_EQ((events{"parent"}), log.take());
+    }
 }
 
 TEST(DrmLifeDeathTest, DestroyingADeviceInUseAborts) // M1

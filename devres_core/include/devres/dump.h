@@ -58,18 +58,21 @@ void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 // from; if its destructor changes any of that it calls end() first.
 class devres_listed {
 public:
+    devres_listed() noexcept = default; // lists nothing until begin()
     explicit devres_listed(devres_head* head) noexcept;
     ~devres_listed() { end(); }
     devres_listed(const devres_listed&) = delete;
     devres_listed& operator=(const devres_listed&) = delete;
 
+    // Twice is harmless, for the same head.
+    void begin(devres_head* head) noexcept;
     // Waits for a dump under way. Twice is harmless.
     void end() noexcept;
 
 private:
     friend struct detail::listed_owners;
 
-    devres_head* head_; // null: ended
+    devres_head* head_ = nullptr; // null: not listed
     devres_listed* older_ = nullptr;
     devres_listed* newer_ = nullptr;
 };

@@ -96,7 +96,7 @@ private:
     template <class Condition>
     friend int drm_wait_event(drm_device* drm, Condition condition);
 
-    devres_listed listed_{&devres};
+    devres_listed listed_; // while `dev` is set, which it is called after
 
     enum class unplug_state : unsigned char { no, running, done };
 
