@@ -308,6 +308,45 @@ TEST_F(DevresPosixTest, AThreadThatIsReleasedInTheMakingIsJoined)
     EXPECT_THAT(warnings.take(), ElementsAre(HasSubstr("devres_thread")));
 }
 
+struct stops_itself {
+    devres_thread** thread;
+    bench_owner* owner;
+    int may_begin;
+    void operator()(const devres_stop& stop) const
+    {
+        EXPECT_EQ(0, stop.wait_readable(may_begin));
+        if (thread)
+            managed::stop_thread(owner, *thread);
+        else
+            devres_drain(owner);
+    }
+};
+[[noreturn]] void run_a_thread_that_stops_itself(bool or_ends_its_owner)
+{
+    bench_owner of;
+    const int may_begin = managed::eventfd(&of);
+    devres_thread* thread = nullptr;
+    if (!managed::thread(&of, stops_itself{or_ends_its_owner ? nullptr : &thread, &of, may_begin}, "selfish",
+                         &thread))
+        eventfd_write(may_begin, 1);
+    for (;;)
+        pause();
+}
+
+// Section 7: a thread that would wait for itself is a BUG that names the owner, the thread and its body.
+TEST(DevresPosixDeathTest, AThreadThatStopsItselfAborts)
+{
+    EXPECT_DEATH(
+        run_a_thread_that_stops_itself(false),
+        "BUG: thread: bench \"bench-1\": thread \"selfish\", which runs .*stops_itself, stops itself");
+}
+TEST(DevresPosixDeathTest, AThreadThatEndsItsOwnerAborts)
+{
+    EXPECT_DEATH(
+        run_a_thread_that_stops_itself(true),
+        "BUG: thread: bench \"bench-1\": thread \"selfish\", which runs .*stops_itself, stops itself");
+}
+
 struct alignas(64) over_aligned_body {
     explicit over_aligned_body(bool* fine) : aligned(fine) {}
     bool* aligned;

@@ -45,13 +45,14 @@ int open_module(devres_head* head, void** module, const char* file, int flags) n
 struct thread_body {
     void (*call)(void* callable, const devres_stop& stop);
     void (*destroy)(void* callable) noexcept;
+    const char* name; // for messages
 };
 template <class F>
 struct thread_callable {
     // SAFETY: `callable` was an F* when it was given to start_thread() together with `body`.
     static void call(void* callable, const devres_stop& stop) { (*static_cast<F*>(callable))(stop); }
     static void destroy(void* callable) noexcept { static_cast<F*>(callable)->~F(); }
-    static constexpr thread_body body{&call, &destroy};
+    static constexpr thread_body body{&call, &destroy, type_name<F>};
 
     // Where it lies; a devres_thread, which only the compiled core knows, takes at most the bytes before.
     static constexpr std::size_t offset = (8 * sizeof(void*) + alignof(F) - 1) / alignof(F) * alignof(F);
@@ -172,6 +173,8 @@ template <managed_owner_ref R, class T>
 // Starts a thread that runs body(const devres_stop&). At release it is asked to stop and joined, and its body
 // is destroyed; so what it uses has to be attached before it, and it must not wait for what only its owner's
 // end brings. `name` (15 characters) is what ps and gdb show. `*thread`, if given, is for stop_thread.
+// The body must neither stop its own thread nor end its owner, as by dropping the last reference or unbinding
+// the device: the thread would wait for itself. BUG, naming the owner, the thread and the body.
 // Returns:  0 or -errno; the body has then not been called. -ECANCELED after a WARN if the owner was released
 //           before the thread was attached: it has been stopped and joined (A8).
 template <managed_owner_ref R, class F>
@@ -189,7 +192,7 @@ template <managed_owner_ref R, class F>
     return detail::start_thread(place, at, &kept::body, name, thread);
 }
 
-// Asks it to stop, joins it and destroys its body, now.
+// Asks it to stop, joins it and destroys its body, now. From the thread itself: BUG.
 // Returns:  0; -ENOENT, after a WARN, if it is not a thread of this owner.
 template <managed_owner_ref R>
 int stop_thread(const R& owner, devres_thread* thread) noexcept

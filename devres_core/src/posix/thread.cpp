@@ -11,6 +11,7 @@
 #include <devres/posix.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <new>
 
 #include <poll.h>
@@ -49,10 +50,10 @@ public:
     }
 
     // Requires: it was started.
-    void stop_and_join() noexcept
+    void stop_and_join(devres_head* head) noexcept
     {
         if (::pthread_equal(thread_, ::pthread_self()))
-            detail::bug("thread", nullptr, "it releases itself, and would wait for itself for ever");
+            would_join_itself(head);
         ::eventfd_write(stop_.fd_, 1);
         ::pthread_join(thread_, nullptr);
     }
@@ -63,6 +64,18 @@ private:
         const auto* thread = static_cast<const devres_thread*>(self); // SAFETY: what start() handed over
         thread->body_->call(thread->callable_, thread->stop_);
         return nullptr;
+    }
+
+    [[noreturn]] void would_join_itself(devres_head* head) const noexcept
+    {
+        char name[16] = "";
+        ::pthread_getname_np(thread_, name, sizeof name);
+        char what[400];
+        std::snprintf(
+            what, sizeof what,
+            "thread \"%s\", which runs %s, stops itself or ends its owner: it would wait for itself", name,
+            body_->name);
+        detail::bug("thread", head, what);
     }
 
     devres_stop stop_;
@@ -112,10 +125,10 @@ namespace detail {
 namespace {
 
 // What no place is made for but a thread that start_thread() has started.
-void end_started(devres_head*, resource* res) noexcept
+void end_started(devres_head* head, resource* res) noexcept
 {
     auto* thread = static_cast<devres_thread*>(res->payload()); // SAFETY: only threads have `started`
-    thread->stop_and_join();
+    thread->stop_and_join(head);
     thread->~devres_thread();
 }
 
