@@ -19,6 +19,7 @@
 
 #include <devres/detail/action.h>
 #include <devres/detail/attach.h>
+#include <devres/detail/construct.h>
 #include <devres/detail/type_name.h>
 #include <devres/devres.h>
 
@@ -105,16 +106,6 @@ struct callable_resource {
     static constexpr callable_ops ops{{resource_kind::callable, &call_and_destroy, type_name<F>},
                                       std::is_trivially_destructible_v<F> ? nullptr : &drop};
 };
-
-template <class T, class... Args>
-void construct_at(void* memory, Args&&... args)
-{
-    // Aggregates take braces: clang 14 lacks parenthesised aggregate initialisation.
-    if constexpr (std::is_constructible_v<T, Args...>)
-        ::new (memory) T(std::forward<Args>(args)...);
-    else
-        ::new (memory) T{std::forward<Args>(args)...};
-}
 
 // The families below differ only in how an action finds its owner (`Adapter`, see detail/action.h).
 
