@@ -289,6 +289,44 @@ TEST_F(DrmLifeTest, IsListedForDumpsWhileItHasItsParent) // section 7, M3
     }
 }
 
+struct gpu_with_throwing_new : drm_device {
+    static void* operator new(std::size_t bytes)
+    {
+        ADD_FAILURE() << "it could only throw";
+        return ::operator new(bytes);
+    }
+    static void operator delete(void* p)
+    {
+        ADD_FAILURE() << "not from its operator new";
+        ::operator delete(p);
+    }
+};
+struct gpu_from_a_pool : drm_device {
+    static void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept
+    {
+        ++in_use;
+        return std::malloc(bytes);
+    }
+    static void operator delete(void* p)
+    {
+        --in_use;
+        std::free(p);
+    }
+    static void operator delete(void* p, const std::nothrow_t&) noexcept { operator delete(p); }
+    inline static int in_use = 0;
+};
+
+TEST_F(DrmLifeTest, AnOperatorNewOfTheTypeServesIfItCanSayNull) // M4
+{
+    ASSERT_NE(nullptr, devm_drm_dev_alloc<gpu_with_throwing_new>(&parent, &driver));
+    ASSERT_NE(nullptr, devm_drm_dev_alloc<gpu_from_a_pool>(&parent, &driver));
+    EXPECT_EQ(1, gpu_from_a_pool::in_use);
+    EXPECT_EQ(nullptr, devm_drm_dev_alloc<gpu_from_a_pool>(&parent, nullptr));
+    EXPECT_EQ(1, gpu_from_a_pool::in_use);
+    devres_release_all(&parent.devres);
+    EXPECT_EQ(0, gpu_from_a_pool::in_use);
+}
+
 TEST(DrmLifeDeathTest, DestroyingADeviceInUseAborts) // M1
 {
     EXPECT_DEATH(
