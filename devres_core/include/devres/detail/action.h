@@ -91,6 +91,11 @@ struct owner_of {
     static constexpr bool converts_to = std::is_convertible_v<O*, P>;
     static O* from(devres_head* head) noexcept
     {
+        using has_head = typename member_pointer<decltype(&O::devres)>::owner_type;
+        static_assert(
+            requires(has_head * base) { static_cast<O*>(base); },
+            "devres: this owner has its head in a virtual base, from which no way leads to it: give "
+            "the owner as data");
         // SAFETY: only heads of an O get a thunk with this adapter.
         return static_cast<O*>(container_of<&O::devres>(head));
     }
