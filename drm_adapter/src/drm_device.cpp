@@ -57,6 +57,7 @@ int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noex
     drm->driver = driver;
     drm->dev = get_device(parent);
     detail::drm_core::forget_former_life(drm);
+    drm->listed_.begin(&drm->devres);
     return 0;
 }
 
@@ -88,6 +89,7 @@ void drm_dev_put(drm_device* drm) noexcept
     if (drm->driver->release)
         drm->driver->release(drm);
     devres_drain(&drm->devres);
+    drm->listed_.end(); // before its name goes, and the container, which may be freed without a destructor
     device* const parent = drm->dev;
     void (*const free)(void*) = drm->free_;
     void* const container = drm->container_;
@@ -96,10 +98,8 @@ void drm_dev_put(drm_device* drm) noexcept
     drm->container_ = nullptr;
     drm->references_.finish("drm_dev_put", &drm->devres);
     drm->dev = nullptr;
-    if (free) {
-        drm->listed_.end(); // a container may be freed without a destructor
+    if (free)
         free(container);
-    }
     put_device(parent);
 }
 

@@ -220,3 +220,16 @@ void result_ignored(device* dev, foo* f)
     devm_add_action(dev, free_foo, f);
 }
 #endif
+
+// CASE_HEAD_IN_VIRTUAL_BASE: devres: this owner has its head in a virtual base, from which no way leads to it
+#ifdef CASE_HEAD_IN_VIRTUAL_BASE
+struct has_head {
+    devres_head devres;
+};
+struct late : virtual has_head {};
+int head_in_virtual_base(late* owner)
+{
+    return managed::add_action(
+        owner, [](late*, int*) {}, static_cast<int*>(nullptr));
+}
+#endif

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <string>
 
 #include <devres/env/sanitizer.h>
 
@@ -332,6 +333,24 @@ TYPED_TEST(CallableContract, HandlesGiveTheirMemoryBack)
     if (!detail::checked_memory) { // else freed slots stay forbidden
         EXPECT_GT(8192u, this->upstream.live_bytes());
     }
+}
+
+// A2, A9: a const callable that only a copy may be called of: without memory a copy is called.
+TYPED_TEST(CallableContract, AConstCallableThatChangesItselfIsCopied)
+{
+    const auto callable = [log = &this->log, calls = 0]() mutable {
+        log->add("call " + std::to_string(++calls));
+    };
+    ASSERT_EQ(0, TypeParam::add_action_or_reset(this->owner, callable));
+    this->upstream.fail_from(0);
+    int err = 0;
+    while (!err)
+        err = TypeParam::add_action_or_reset(this->owner, callable);
+    this->upstream.fail_no_more();
+    EXPECT_EQ(-ENOMEM, err);
+    EXPECT_THAT(this->log.take(), ElementsAre("call 1"));
+    for (const std::string& call : this->end())
+        EXPECT_EQ("call 1", call);
 }
 
 } // namespace

@@ -446,4 +446,21 @@ TYPED_TEST(ObjectContract, AnObjectUnderConstructionCannotBeDeleted)
     EXPECT_EQ(1u, this->listed());
 }
 
+// A8: what is made as a const T can be deleted, by whatever pointer.
+TYPED_TEST(ObjectContract, AConstObjectCanBeDeleted)
+{
+    struct tells {
+        ~tells() { log->add("destroyed"); }
+        event_log* log;
+    };
+    for (const int how : {0, 1}) {
+        const tells* made = TypeParam::template create<const tells>(this->owner, &this->log);
+        ASSERT_TRUE(made);
+        EXPECT_EQ(0, how ? TypeParam::destroy(this->owner, const_cast<tells*>(made))
+                         : TypeParam::destroy(this->owner, made));
+        EXPECT_THAT(this->log.take(), ElementsAre("destroyed"));
+    }
+    EXPECT_EQ(0u, this->listed());
+}
+
 } // namespace

@@ -168,6 +168,12 @@ int hold(const R& owner, const char* name)
     return managed::add_action_or_reset(owner, [name] { proof_log->add(name); });
 }
 
+template <managed_owner O>
+int hold_by_pointer(O* owner, const char* name)
+{
+    return hold(owner, name);
+}
+
 void with_proof(const bound_device& dev, step* s)
 {
     s->log->add(s->name + " of " + dev_name(dev));
@@ -194,6 +200,7 @@ int probe_with_forms(const bound_device& dev)
     EXPECT_TRUE(one && *one == 0);
     EXPECT_TRUE(managed::create<std::string>(dev, "made with the proof"));
     EXPECT_EQ(0, hold(dev, "helper"));
+    EXPECT_EQ(0, hold_by_pointer<device>(dev, "helper by pointer"));
     return hold(static_cast<device*>(dev), "helper on the device");
 }
 
@@ -209,8 +216,8 @@ TEST(BoundDeviceFormsTest, EverythingTakesTheProof)
     ASSERT_EQ(0, device_driver_attach(&driver, &dev));
     EXPECT_THAT(log.take(), IsEmpty());
     EXPECT_EQ(0, device_release_driver(&dev));
-    EXPECT_THAT(log.take(),
-                ElementsAre("helper on the device", "helper", "owned of dev-9", "owned of dev-9"));
+    EXPECT_THAT(log.take(), ElementsAre("helper on the device", "helper by pointer", "helper",
+                                        "owned of dev-9", "owned of dev-9"));
 }
 
 static_assert(managed_proof<bound_device> && managed_owner_ref<bound_device>);

@@ -138,6 +138,10 @@ TEST_F(DevresDumpTest, AllOwnersAreThoseThatAreListed)
         listed_one.end();
         listed_one.end();
         EXPECT_THAT(all_dumped(), Not(HasSubstr("bench-1")));
+        listed_one.begin(head); // behind the other one
+        listed_one.begin(head);
+        EXPECT_THAT(all_dumped(), HasSubstr("other \"(unnamed)\": 0 resources, 0 bytes\n"
+                                            "bench \"bench-1\": 0 resources, 0 bytes\n"));
     }
     EXPECT_THAT(all_dumped(), Not(HasSubstr("other")));
 }

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <memory>
+#include <thread>
+#include <utility>
 
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -186,7 +188,7 @@ TEST_F(DevresPosixTest, AThreadIsStoppedInABlockingRead)
         log.add(got == -ECANCELED && stop.requested() ? "woken" : "not woken");
     };
     ASSERT_EQ(0, managed::thread(&owner, std::move(body), "listener"));
-    EXPECT_EQ(3, devres_drain(&owner));
+    EXPECT_EQ(2, devres_drain(&owner));
     EXPECT_THAT(log.take(), ElementsAre("started", "woken", "destroyed"));
 }
 
@@ -216,7 +218,7 @@ TEST_F(DevresPosixTest, AThreadReadsUntilItIsStopped)
     }
     EXPECT_EQ(0, managed::stop_thread(&owner, thread));
     EXPECT_THAT(log.take(), ElementsAre("a", "b"));
-    EXPECT_EQ(4u, listed()) << "the body goes with the owner";
+    EXPECT_EQ(3u, listed()) << "the body goes with its thread";
 }
 
 // Waiting has a limit if it is asked for one.
@@ -239,6 +241,128 @@ TEST_F(DevresPosixTest, WaitingTimesOut)
     EXPECT_EQ(0, managed::stop_thread(&owner, thread));
     EXPECT_EQ(-ENOENT, managed::stop_thread(&owner, thread));
     EXPECT_EQ(1u, warnings.take().size());
+}
+
+// Has another thread release all that the owner has.
+devres_head* to_release = nullptr;
+int release_elsewhere()
+{
+    devres_head* const of = std::exchange(to_release, nullptr);
+    if (!of)
+        return -1;
+    int released = 0;
+    std::thread([&] { released = devres_release_all(of); }).join();
+    return released;
+}
+int released_when_attached = -1;
+void release_when_attached(const char* op, devres_head*, const char*, const char*, std::size_t)
+{
+    if (op[0] == 'A' && to_release)
+        released_when_attached = release_elsewhere();
+}
+
+// C13: a thread is one resource, which has been started when it is attached. Whoever releases it joins it
+// before its body is destroyed.
+TEST_F(DevresPosixTest, AThreadThatIsReleasedAsSoonAsItIsAttachedIsJoined)
+{
+    devres_set_log(&release_when_attached);
+    to_release = head;
+    auto body = [this, end = std::make_unique<tells_its_end>(&log)](const devres_stop& stop) {
+        EXPECT_EQ(-ECANCELED, stop.wait_readable(-1));
+        log.add("stopped");
+    };
+    EXPECT_EQ(0, managed::thread(&owner, std::move(body)));
+    devres_set_log(nullptr);
+    EXPECT_EQ(1, released_when_attached);
+    EXPECT_EQ(0u, listed());
+    EXPECT_THAT(log.take(), ElementsAre("stopped", "destroyed"));
+}
+
+// What has the owner released while it is being moved.
+struct releases_when_moved {
+    releases_when_moved(event_log* l, int* r) : log(l), released(r) {}
+    releases_when_moved(releases_when_moved&& other) noexcept : log(other.log), released(other.released)
+    {
+        *released = release_elsewhere();
+    }
+    releases_when_moved& operator=(releases_when_moved&&) = delete;
+    ~releases_when_moved() { log->add("destroyed"); }
+    void operator()(const devres_stop& stop) const { EXPECT_EQ(-ECANCELED, stop.wait_readable(-1)); }
+    event_log* log;
+    int* released;
+};
+
+// A8, C13: a release that comes to a thread in the making leaves it to the one who makes it, who joins it.
+TEST_F(DevresPosixTest, AThreadThatIsReleasedInTheMakingIsJoined)
+{
+    int released = -1;
+    devres_thread* thread = nullptr;
+    to_release = head;
+    {
+        releases_when_moved body(&log, &released);
+        EXPECT_EQ(-ECANCELED, managed::thread(&owner, std::move(body), "unlucky", &thread));
+    }
+    EXPECT_EQ(nullptr, thread);
+    EXPECT_EQ(0u, listed());
+    EXPECT_THAT(log.take(), ElementsAre("destroyed", "destroyed"));
+    EXPECT_THAT(warnings.take(), ElementsAre(HasSubstr("devres_thread")));
+}
+
+struct stops_itself {
+    devres_thread** thread;
+    bench_owner* owner;
+    int may_begin;
+    void operator()(const devres_stop& stop) const
+    {
+        EXPECT_EQ(0, stop.wait_readable(may_begin));
+        if (thread)
+            managed::stop_thread(owner, *thread);
+        else
+            devres_drain(owner);
+    }
+};
+[[noreturn]] void run_a_thread_that_stops_itself(bool or_ends_its_owner)
+{
+    bench_owner of;
+    const int may_begin = managed::eventfd(&of);
+    devres_thread* thread = nullptr;
+    if (!managed::thread(&of, stops_itself{or_ends_its_owner ? nullptr : &thread, &of, may_begin}, "selfish",
+                         &thread))
+        eventfd_write(may_begin, 1);
+    for (;;)
+        pause();
+}
+
+// Section 7: a thread that would wait for itself is a BUG that names the owner, the thread and its body.
+TEST(DevresPosixDeathTest, AThreadThatStopsItselfAborts)
+{
+    EXPECT_DEATH(
+        run_a_thread_that_stops_itself(false),
+        "BUG: thread: bench \"bench-1\": thread \"selfish\", which runs .*stops_itself, stops itself");
+}
+TEST(DevresPosixDeathTest, AThreadThatEndsItsOwnerAborts)
+{
+    EXPECT_DEATH(
+        run_a_thread_that_stops_itself(true),
+        "BUG: thread: bench \"bench-1\": thread \"selfish\", which runs .*stops_itself, stops itself");
+}
+
+struct alignas(64) over_aligned_body {
+    explicit over_aligned_body(bool* fine) : aligned(fine) {}
+    bool* aligned;
+    void operator()(const devres_stop&) const
+    {
+        *aligned = reinterpret_cast<std::uintptr_t>(this) % alignof(over_aligned_body) == 0;
+    }
+};
+
+// A8: the body of a thread lies as its type wants it.
+TEST_F(DevresPosixTest, ABodyMayBeOverAligned)
+{
+    bool aligned = false;
+    ASSERT_EQ(0, managed::thread(&owner, over_aligned_body(&aligned)));
+    EXPECT_EQ(1, devres_drain(&owner));
+    EXPECT_TRUE(aligned);
 }
 
 // Without memory the body is never called and nothing stays.

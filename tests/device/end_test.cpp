@@ -40,6 +40,20 @@ TEST_F(DeviceEndTest, DelReleasesAnUnboundDeviceThoughOthersHoldItAndSoDoesTheLa
     EXPECT_EQ((events{"late", "release"}), log.take());
 }
 
+TEST_F(DeviceEndTest, WhatTakesThePlaceOfItsCallServesAsAnAction) // A1, A3, D5
+{
+    device parent("parent");
+    heap_device* child = heap_device::make("child");
+    child->on_release = [this] { log.add("child"); };
+    heap_device* other = heap_device::make("other");
+    other->on_release = [this] { log.add("other"); };
+    ASSERT_EQ(0, devm_add_action(&parent, device_unregister, child));
+    ASSERT_EQ(0, devm_add_action<device_unregister>(&parent, other));
+    EXPECT_TRUE(devm_is_action_added(&parent, &device_unregister, child));
+    EXPECT_EQ(2, devres_release_all(&parent));
+    EXPECT_EQ((events{"other", "child"}), log.take());
+}
+
 TEST_F(DeviceEndTest, DelOfBoundDeviceUnbindsItFirst) // D5
 {
     scripted_device dev;

@@ -2,14 +2,31 @@
 //
 // D1: how long a device lives.
 #include <algorithm>
+#include <cstdlib>
+#include <cstring>
+#include <new>
+#include <string>
+#include <utility>
 
 #include <gtest/gtest.h>
 
 #include <devres/devm.h>
+#include <devres/dump.h>
 
 #include "device/scripted_device.h"
 #include "support/event_log.h"
 #include "support/warn_capture.h"
+
+// Called by the next strdup of the program: a device copies its name while it is being made.
+static void (*called_by_strdup)() = nullptr;
+extern "C" char* strdup(const char* s) noexcept
+{
+    if (void (*const call)() = std::exchange(called_by_strdup, nullptr))
+        call();
+    const std::size_t bytes = std::strlen(s) + 1;
+    void* const copy = std::malloc(bytes);
+    return copy ? static_cast<char*>(std::memcpy(copy, s, bytes)) : nullptr;
+}
 
 namespace devres::test {
 namespace {
@@ -60,6 +77,30 @@ TEST_F(DeviceLifeTest, CreatedDeviceIsRegisteredNamedAndFreedByTheLastPut) // D1
     ASSERT_EQ(0, add(dev, "action"));
     put_device(dev);
     EXPECT_EQ((events{"action"}), log.take());
+}
+
+std::string all_devices_dumped()
+{
+    std::string text;
+    devres_dump_all([](void* to, const char* piece,
+                       std::size_t bytes) { static_cast<std::string*>(to)->append(piece, bytes); },
+                    &text);
+    return text;
+}
+
+std::string dumped_in_the_making;
+
+TEST_F(DeviceLifeTest, IsListedForDumpsOnceItIsWhole) // section 7
+{
+    dumped_in_the_making = "not called";
+    called_by_strdup = [] { dumped_in_the_making = all_devices_dumped(); };
+    const std::string before = all_devices_dumped();
+    alignas(device) static unsigned char memory[sizeof(device)] = {};
+    device* dev = ::new (static_cast<void*>(memory)) device("usb1");
+    EXPECT_EQ(before, dumped_in_the_making);
+    EXPECT_EQ(before + "device \"usb1\": 0 resources, 0 bytes\n", all_devices_dumped());
+    dev->~device();
+    EXPECT_EQ(before, all_devices_dumped());
 }
 
 TEST_F(DeviceLifeTest, ChildKeepsItsParentAlive) // D1

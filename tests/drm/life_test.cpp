@@ -4,11 +4,13 @@
 #include <cstddef>
 #include <cstdlib>
 #include <new>
+#include <string>
 
 #include <gtest/gtest.h>
 
 #include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
+#include <devres/dump.h>
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
@@ -291,6 +293,68 @@ TEST_F(DrmLifeTest, CallbackMayDropTheLastReference) // C14
     ASSERT_EQ(0, drmm_add_action(raw, &drm_dev_put, raw));
     EXPECT_EQ(0, drmm_release_action(raw, &drm_dev_put, raw));
     EXPECT_EQ((events{"older", "~T"}), log.take());
+}
+
+TEST_F(DrmLifeTest, IsListedForDumpsWhileItHasItsParent) // section 7, M3
+{
+    const auto dumped = [] {
+        std::string text;
+        devres_dump_all([](void* to, const char* piece,
+                           std::size_t bytes) { static_cast<std::string*>(to)->append(piece, bytes); },
+                        &text);
+        return text;
+    };
+    const auto has_drm_device = [&] { return dumped().find("drm_device") != std::string::npos; };
+    drm_device drm;
+    for (int times = 0; times < 2; ++times) {
+        heap_device* hardware = heap_device::make("hardware");
+        hardware->on_release = [&] { log.add(has_drm_device() ? "parent, listed" : "parent"); };
+        EXPECT_FALSE(has_drm_device());
+        ASSERT_EQ(0, drm_dev_init(&drm, &driver, hardware));
+        put_device(hardware);
+        EXPECT_NE(std::string::npos, dumped().find("drm_device \"hardware\": 0 resources, 0 bytes\n"));
+        drm_dev_put(&drm); // and with it the parent
+        EXPECT_FALSE(has_drm_device());
+        EXPECT_EQ((events{"parent"}), log.take());
+    }
+}
+
+struct gpu_with_throwing_new : drm_device {
+    static void* operator new(std::size_t bytes)
+    {
+        ADD_FAILURE() << "it could only throw";
+        return ::operator new(bytes);
+    }
+    static void operator delete(void* p)
+    {
+        ADD_FAILURE() << "not from its operator new";
+        ::operator delete(p);
+    }
+};
+struct gpu_from_a_pool : drm_device {
+    static void* operator new(std::size_t bytes, const std::nothrow_t&) noexcept
+    {
+        ++in_use;
+        return std::malloc(bytes);
+    }
+    static void operator delete(void* p)
+    {
+        --in_use;
+        std::free(p);
+    }
+    static void operator delete(void* p, const std::nothrow_t&) noexcept { operator delete(p); }
+    inline static int in_use = 0;
+};
+
+TEST_F(DrmLifeTest, AnOperatorNewOfTheTypeServesIfItCanSayNull) // M4
+{
+    ASSERT_NE(nullptr, devm_drm_dev_alloc<gpu_with_throwing_new>(&parent, &driver));
+    ASSERT_NE(nullptr, devm_drm_dev_alloc<gpu_from_a_pool>(&parent, &driver));
+    EXPECT_EQ(1, gpu_from_a_pool::in_use);
+    EXPECT_EQ(nullptr, devm_drm_dev_alloc<gpu_from_a_pool>(&parent, nullptr));
+    EXPECT_EQ(1, gpu_from_a_pool::in_use);
+    devres_release_all(&parent.devres);
+    EXPECT_EQ(0, gpu_from_a_pool::in_use);
 }
 
 TEST(DrmLifeDeathTest, DestroyingADeviceInUseAborts) // M1

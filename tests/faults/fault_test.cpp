@@ -757,8 +757,9 @@ void add_dump(std::vector<call>& all)
                        return names_the_owner() ? 0 : -EINVAL;
                    }});
     static std::optional<devres_listed> listed;
-    all.push_back({"devres_listed devres_dump_all end", works, begin, [=](world& w) {
-                       listed.emplace(&w.own.devres);
+    all.push_back({"devres_listed begin devres_dump_all end", works, begin, [=](world& w) {
+                       listed.emplace();
+                       listed->begin(&w.own.devres);
                        devres_dump_all(write, nullptr);
                        listed->end();
                        return names_the_owner() ? 0 : -EINVAL;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 #include <unistd.h>
@@ -699,6 +700,57 @@ TEST_F(DevresPtrTest, OverAlignedObjectsAreAligned) // A8
     devres_ptr<wide> h;
     ASSERT_EQ(0, dev.bind([&](const bound_device& b) { return devres_ptr<wide>::create(b, &h); }));
     EXPECT_EQ(0u, reinterpret_cast<std::uintptr_t>(h.try_access().get()) % 128);
+}
+
+TEST_F(DevresPtrTest, AnObjectMayHaveAnAddressOfOperatorOfItsOwn) // A8
+{
+    struct like_com {
+        void** operator&() { return &out; }
+        long before = 1;
+        void* out = nullptr;
+        long after = 2;
+    };
+    struct pinned {
+        void operator&() const = delete;
+        int value;
+    };
+    devres_ptr<like_com> com;
+    devres_ptr<pinned> pin;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        if (const int err = devres_ptr<pinned>::create(b, &pin, 7))
+            return err;
+        return devres_ptr<like_com>::create(b, &com);
+    }));
+    const auto guard = com.try_access();
+    ASSERT_TRUE(guard);
+    EXPECT_EQ(1, guard->before);
+    EXPECT_EQ(nullptr, guard->out);
+    EXPECT_EQ(2, guard->after);
+    EXPECT_EQ(7, pin.try_access()->value);
+    revocable<like_com> alone;
+    EXPECT_EQ(2, alone.try_access()->after);
+}
+
+TEST_F(DevresPtrTest, ObjectsMayBeConstAndAggregates) // A8, V1
+{
+    struct point {
+        int x, y;
+    };
+    devres_ptr<const point> fixed;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        const int err = devres_ptr<const point>::create(b, &fixed, 1, 2);
+        static_assert(std::is_same_v<const point*, decltype(fixed.access(b))>);
+        return err;
+    }));
+    static_assert(std::is_same_v<const point&, decltype(*fixed.try_access())>);
+    EXPECT_EQ(2, fixed.try_access()->y);
+    EXPECT_EQ(1, fixed.try_access_with([](const point& p) { return p.x; }));
+    revocable<point> braced(3, 4);
+    EXPECT_EQ(4, braced.try_access()->y);
+    revocable<const std::string> text("text");
+    static_assert(std::is_same_v<const std::string&, decltype(*text.try_access())>);
+    EXPECT_EQ("text", *text.try_access());
+    EXPECT_TRUE(text.revoke());
 }
 
 #if defined(__cpp_exceptions)

@@ -70,7 +70,6 @@ private:
     friend void* dev_get_drvdata(const device* dev) noexcept;
     friend const device_driver* dev_driver(const device* dev) noexcept;
 
-    devres_listed listed_{&devres};
     const char* name_; // a copy of its own
     device* parent_;
     void (*release_)(device*);
@@ -91,6 +90,8 @@ private:
     device* next_sibling_ = nullptr;  // guarded by the parent's children_lock_, as is the next
     device** sibling_link_ = nullptr; // what points to this one; null: it is not registered, or has no parent
     device* next_in_tree_ = nullptr;  // whoever holds bind_lock_ for device_unregister_tree
+
+    devres_listed listed_{&devres}; // the last member: another thread may dump what is listed
 };
 
 // Proof that a device is bound, for the time of the call that was given it: probe, remove, or an action

@@ -15,6 +15,7 @@
 #include <cerrno>
 #include <concepts>
 #include <new>
+#include <type_traits>
 #include <utility>
 
 #include <devres/detail/binding.h>
@@ -75,7 +76,7 @@ struct typed_container : container_block {
     template <class... Args>
     explicit typed_container(binding* of, Args&&... args) : container_block(of, &typed_ops)
     {
-        construct_at<T>(&object, std::forward<Args>(args)...);
+        construct_at<T>(__builtin_addressof(object), std::forward<Args>(args)...);
     }
     ~typed_container() {}
 
@@ -85,7 +86,7 @@ struct typed_container : container_block {
     static constexpr container_ops typed_ops{type_name<T>, &destroy_typed, &free_typed};
 
     union {
-        T object;
+        std::remove_const_t<T> object;
     };
 };
 

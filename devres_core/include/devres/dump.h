@@ -53,22 +53,26 @@ void devres_dump(const R& owner, int fd, devres_format format = devres_format::t
 void devres_dump_all(devres_sink sink, void* context, devres_format = devres_format::text) noexcept;
 void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 
-// Lists an owner for devres_dump_all(). A class of your own has one as a member behind its head, and ends it
-// first thing in its destructor if the owner's name is gone afterwards.
+// Lists an owner for devres_dump_all(): another thread may ask for its kind and name from then until end().
+// A class of your own declares one as its last member, behind the head and whatever the head's name is read
+// from; if its destructor changes any of that it calls end() first.
 class devres_listed {
 public:
+    devres_listed() noexcept = default; // lists nothing until begin()
     explicit devres_listed(devres_head* head) noexcept;
     ~devres_listed() { end(); }
     devres_listed(const devres_listed&) = delete;
     devres_listed& operator=(const devres_listed&) = delete;
 
+    // Twice is harmless, for the same head.
+    void begin(devres_head* head) noexcept;
     // Waits for a dump under way. Twice is harmless.
     void end() noexcept;
 
 private:
     friend struct detail::listed_owners;
 
-    devres_head* head_; // null: ended
+    devres_head* head_ = nullptr; // null: not listed
     devres_listed* older_ = nullptr;
     devres_listed* newer_ = nullptr;
 };

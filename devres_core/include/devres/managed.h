@@ -19,6 +19,7 @@
 
 #include <devres/detail/action.h>
 #include <devres/detail/attach.h>
+#include <devres/detail/construct.h>
 #include <devres/detail/type_name.h>
 #include <devres/devres.h>
 
@@ -106,16 +107,6 @@ struct callable_resource {
                                       std::is_trivially_destructible_v<F> ? nullptr : &drop};
 };
 
-template <class T, class... Args>
-void construct_at(void* memory, Args&&... args)
-{
-    // Aggregates take braces: clang 14 lacks parenthesised aggregate initialisation.
-    if constexpr (std::is_constructible_v<T, Args...>)
-        ::new (memory) T(std::forward<Args>(args)...);
-    else
-        ::new (memory) T{std::forward<Args>(args)...};
-}
-
 // The families below differ only in how an action finds its owner (`Adapter`, see detail/action.h).
 
 template <class Adapter, class A, class D>
@@ -201,8 +192,15 @@ template <class F>
 int add_callable_or_reset(devres_head* head, F&& f, devres_action* handle)
 {
     const int err = add_callable(head, std::forward<F>(f), handle);
-    if (err)
-        f(); // still whole: it is moved from only once there is a place for it
+    // `f` is still whole: it is moved from only once there is a place for it.
+    if (err) {
+        if constexpr (std::is_invocable_v<F&>) {
+            f();
+        } else { // a const one, of which only a copy may be called
+            std::decay_t<F> copy(f);
+            copy();
+        }
+    }
     return err;
 }
 
@@ -223,7 +221,7 @@ template <class T, class... Args>
 T* create(devres_head* head, Args&&... args)
 {
     static_assert(std::is_object_v<T> && !std::is_array_v<T>, "devres: only single objects can be created");
-    construction place(head, &object_resource<T>::ops, sizeof(T), alignof(T));
+    construction place(head, &object_resource<std::remove_cv_t<T>>::ops, sizeof(T), alignof(T));
     if (!place)
         return nullptr;
     construct_at<T>(place.memory(), std::forward<Args>(args)...);

@@ -13,6 +13,9 @@
 //     {
 //         return managed::add_action_or_reset(owner, clk_put, c);
 //     }
+//
+// One that is declared as `template <managed_owner O> int f(O* owner)` takes pointers only: C++ deduces no O
+// from a proof, even if that converts to a pointer. The caller then says which: f<the_owner>(proof).
 #pragma once
 
 #include <devres/detail/language.h>

@@ -40,8 +40,30 @@ int make_epoll(devres_head* head) noexcept;
 int watch_with_epoll(devres_head* head, int epoll, int fd, std::uint32_t events, void* data,
                      devres_action* handle) noexcept;
 int open_module(devres_head* head, void** module, const char* file, int flags) noexcept;
-int start_thread(devres_head* head, void (*body)(void* context, const devres_stop& stop), void* context,
-                 const char* name, devres_thread** thread) noexcept;
+
+// What a managed thread runs: a callable, which lies in the thread's memory behind the devres_thread.
+struct thread_body {
+    void (*call)(void* callable, const devres_stop& stop);
+    void (*destroy)(void* callable) noexcept;
+    const char* name; // for messages
+};
+template <class F>
+struct thread_callable {
+    // SAFETY: `callable` was an F* when it was given to start_thread() together with `body`.
+    static void call(void* callable, const devres_stop& stop) { (*static_cast<F*>(callable))(stop); }
+    static void destroy(void* callable) noexcept { static_cast<F*>(callable)->~F(); }
+    static constexpr thread_body body{&call, &destroy, type_name<F>};
+
+    // Where it lies; a devres_thread, which only the compiled core knows, takes at most the bytes before.
+    static constexpr std::size_t offset = (8 * sizeof(void*) + alignof(F) - 1) / alignof(F) * alignof(F);
+    static constexpr std::size_t size = offset + sizeof(F);
+    static constexpr std::size_t align = alignof(F) > alignof(void*) ? alignof(F) : alignof(void*);
+};
+
+const resource_ops* thread_kind() noexcept;
+// Makes a devres_thread in `place`, starts it, and commits. The callable is the thread's from the call on.
+int start_thread(construction& place, void* callable, const thread_body* body, const char* name,
+                 devres_thread** thread) noexcept;
 int end_thread(devres_head* head, devres_thread* thread) noexcept;
 
 } // namespace detail
@@ -148,30 +170,29 @@ template <managed_owner_ref R, class T>
 
 // --- Threads ---------------------------------------------------------------------------------------------
 
-// Starts a thread that runs body(const devres_stop&). At release it is asked to stop and joined, so what it
-// uses has to be attached before it, and it must not wait for what only its owner's end brings. `name` (15
-// characters) is what ps and gdb show. `*thread`, if given, is for stop_thread.
-// Returns:  0 or -errno; the body has then not been called.
+// Starts a thread that runs body(const devres_stop&). At release it is asked to stop and joined, and its body
+// is destroyed; so what it uses has to be attached before it, and it must not wait for what only its owner's
+// end brings. `name` (15 characters) is what ps and gdb show. `*thread`, if given, is for stop_thread.
+// The body must neither stop its own thread nor end its owner, as by dropping the last reference or unbinding
+// the device: the thread would wait for itself. BUG, naming the owner, the thread and the body.
+// Returns:  0 or -errno; the body has then not been called. -ECANCELED after a WARN if the owner was released
+//           before the thread was attached: it has been stopped and joined (A8).
 template <managed_owner_ref R, class F>
     requires std::is_invocable_v < std::decay_t<F>
 &, const devres_stop& > [[nodiscard]] int thread(const R& owner, F&& body, const char* name = nullptr,
                                                  devres_thread** thread = nullptr)
 {
     using callable = std::decay_t<F>;
-    auto* kept =
-        create<callable>(owner, std::forward<F>(body)); // older than the thread: it goes after the join
-    if (!kept)
+    using kept = detail::thread_callable<callable>;
+    detail::construction place(detail::head_of(owner), detail::thread_kind(), kept::size, kept::align);
+    if (!place)
         return -ENOMEM;
-    const auto call = [](void* context, const devres_stop& stop) {
-        (*static_cast<callable*>(context))(stop); // SAFETY: `kept`, below
-    };
-    const int err = detail::start_thread(detail::head_of(owner), call, kept, name, thread);
-    if (err)
-        destroy(owner, kept);
-    return err;
+    void* const at = static_cast<unsigned char*>(place.memory()) + kept::offset;
+    detail::construct_at<callable>(at, std::forward<F>(body));
+    return detail::start_thread(place, at, &kept::body, name, thread);
 }
 
-// Asks it to stop and joins it now; its body is destroyed with the owner.
+// Asks it to stop, joins it and destroys its body, now. From the thread itself: BUG.
 // Returns:  0; -ENOENT, after a WARN, if it is not a thread of this owner.
 template <managed_owner_ref R>
 int stop_thread(const R& owner, devres_thread* thread) noexcept

@@ -23,6 +23,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <devres/detail/construct.h>
 #include <devres/detail/revocation.h>
 #include <devres/detail/type_name.h>
 #include <devres/env/thread.h>
@@ -170,8 +171,11 @@ public:
 
     // Makes the T from `args`.
     template <class... Args>
-        requires std::constructible_from<T, Args...>
-    explicit revocable(Args&&... args) : object_(std::forward<Args>(args)...) {}
+        requires detail::can_be_made_from<T, Args...>
+    explicit revocable(Args&&... args)
+    {
+        detail::construct_at<T>(__builtin_addressof(object_), std::forward<Args>(args)...);
+    }
     revocable(const revocable&) = delete;
     revocable& operator=(const revocable&) = delete;
 
@@ -233,7 +237,7 @@ private:
 
     detail::revocable_state state_;
     union {
-        mutable T object_; // destroyed by destroy(), exactly once
+        mutable std::remove_const_t<T> object_; // destroyed by destroy(), exactly once
     };
 };
 

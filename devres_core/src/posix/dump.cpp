@@ -217,6 +217,7 @@ struct listed_owners {
     {
         const scoped_lock held(lock_);
         one->older_ = newest_;
+        one->newer_ = nullptr;
         if (newest_)
             newest_->newer_ = one;
         else
@@ -258,8 +259,16 @@ constinit devres_listed* listed_owners::newest_ = nullptr;
 
 } // namespace detail
 
-devres_listed::devres_listed(devres_head* head) noexcept : head_(head)
+devres_listed::devres_listed(devres_head* head) noexcept
 {
+    begin(head);
+}
+
+void devres_listed::begin(devres_head* head) noexcept
+{
+    if (head_)
+        return;
+    head_ = head;
     detail::listed_owners::add(this);
 }
 

@@ -5,12 +5,14 @@
 // Thread safety: the thread's body sees only the devres_stop; everything else happens on the threads that
 // start and release it.
 // Invariants
-// 1. The object is listed before its thread runs, so that a release finds and joins it.
-// 2. The eventfd is open as long as the object lives, and the object lives until the thread is joined.
+// 1. The thread runs before its resource is whole (A8), so whoever releases it finds a thread to join.
+// 2. The eventfd and the callable live as long as the object, and the object until the thread is joined.
 
 #include <devres/posix.h>
 
 #include <cerrno>
+#include <cstdio>
+#include <new>
 
 #include <poll.h>
 #include <pthread.h>
@@ -23,48 +25,63 @@ namespace devres {
 
 class devres_thread {
 public:
-    devres_thread() noexcept { stop_.fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK); }
+    devres_thread(void* callable, const detail::thread_body* body) noexcept : callable_(callable), body_(body)
+    {
+        stop_.fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    }
     ~devres_thread()
     {
-        if (running_) {
-            if (::pthread_equal(thread_, ::pthread_self()))
-                detail::bug("thread", nullptr, "it releases itself, and would wait for itself for ever");
-            ::eventfd_write(stop_.fd_, 1);
-            ::pthread_join(thread_, nullptr);
-        }
+        body_->destroy(callable_);
         if (stop_.fd_ >= 0)
             ::close(stop_.fd_);
     }
     devres_thread(const devres_thread&) = delete;
     devres_thread& operator=(const devres_thread&) = delete;
 
-    int start(void (*body)(void*, const devres_stop&), void* context, const char* name) noexcept
+    int start(const char* name) noexcept
     {
         if (stop_.fd_ < 0)
             return -EMFILE;
-        body_ = body;
-        context_ = context;
         if (const int err = ::pthread_create(&thread_, nullptr, &run, this))
             return -err;
-        running_ = true;
         if (name)
             ::pthread_setname_np(thread_, name);
         return 0;
+    }
+
+    // Requires: it was started.
+    void stop_and_join(devres_head* head) noexcept
+    {
+        if (::pthread_equal(thread_, ::pthread_self()))
+            would_join_itself(head);
+        ::eventfd_write(stop_.fd_, 1);
+        ::pthread_join(thread_, nullptr);
     }
 
 private:
     static void* run(void* self) noexcept
     {
         const auto* thread = static_cast<const devres_thread*>(self); // SAFETY: what start() handed over
-        thread->body_(thread->context_, thread->stop_);
+        thread->body_->call(thread->callable_, thread->stop_);
         return nullptr;
     }
 
+    [[noreturn]] void would_join_itself(devres_head* head) const noexcept
+    {
+        char name[16] = "";
+        ::pthread_getname_np(thread_, name, sizeof name);
+        char what[400];
+        std::snprintf(
+            what, sizeof what,
+            "thread \"%s\", which runs %s, stops itself or ends its owner: it would wait for itself", name,
+            body_->name);
+        detail::bug("thread", head, what);
+    }
+
     devres_stop stop_;
-    void (*body_)(void*, const devres_stop&) = nullptr;
-    void* context_ = nullptr;
+    void* callable_;
+    const detail::thread_body* body_;
     pthread_t thread_{};
-    bool running_ = false;
 };
 
 bool devres_stop::requested() const noexcept
@@ -105,16 +122,38 @@ ssize_t devres_stop::read(int fd, void* buffer, std::size_t bytes) const noexcep
 
 namespace detail {
 
-int start_thread(devres_head* head, void (*body)(void*, const devres_stop&), void* context, const char* name,
+namespace {
+
+// What no place is made for but a thread that start_thread() has started.
+void end_started(devres_head* head, resource* res) noexcept
+{
+    auto* thread = static_cast<devres_thread*>(res->payload()); // SAFETY: only threads have `started`
+    thread->stop_and_join(head);
+    thread->~devres_thread();
+}
+
+constexpr resource_ops started{resource_kind::object, &end_started, type_name<devres_thread>};
+
+} // namespace
+
+static_assert(sizeof(devres_thread) <= thread_callable<char>::offset);
+static_assert(alignof(devres_thread) <= thread_callable<char>::align);
+
+const resource_ops* thread_kind() noexcept
+{
+    return &started;
+}
+
+int start_thread(construction& place, void* callable, const thread_body* body, const char* name,
                  devres_thread** thread) noexcept
 {
-    auto* made = create<devres_thread>(head);
-    if (!made)
-        return -ENOMEM;
-    if (const int err = made->start(body, context, name)) {
-        end_thread(head, made);
+    auto* made = ::new (place.memory()) devres_thread(callable, body);
+    if (const int err = made->start(name)) {
+        made->~devres_thread();
         return err;
     }
+    if (!place.commit())
+        return -ECANCELED; // released meanwhile, and joined
     if (thread)
         *thread = made;
     return 0;
@@ -122,7 +161,7 @@ int start_thread(devres_head* head, void (*body)(void*, const devres_stop&), voi
 
 int end_thread(devres_head* head, devres_thread* thread) noexcept
 {
-    return destroy_object(head, thread, &object_resource<devres_thread>::ops);
+    return destroy_object(head, thread, &started);
 }
 
 } // namespace detail

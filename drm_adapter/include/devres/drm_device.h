@@ -96,7 +96,7 @@ private:
     template <class Condition>
     friend int drm_wait_event(drm_device* drm, Condition condition);
 
-    devres_listed listed_{&devres};
+    devres_listed listed_; // while `dev` is set, which it is called after
 
     enum class unplug_state : unsigned char { no, running, done };
 
@@ -311,24 +311,40 @@ struct drm_core {
     }
 };
 
+// True if T has an operator new of its own that says by null that there is no memory. Else the global one is
+// used, whatever else T declares.
+template <class T>
+concept has_nothrow_new = requires
+{
+    T::operator new (std::size_t{}, std::nothrow);
+};
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored                                                                               \
     "-Wmissing-field-initializers" // an aggregate's other members have their defaults
 template <class T, class... Args>
 T* new_drm_object(Args&&... args)
 {
-    if constexpr (std::is_constructible_v<T, Args...>)
+    // An aggregate takes braces: the base, then its members.
+    if constexpr (std::is_constructible_v<T, Args...> && has_nothrow_new<T>)
         return new (std::nothrow) T(std::forward<Args>(args)...);
+    else if constexpr (std::is_constructible_v<T, Args...>)
+        return ::new (std::nothrow) T(std::forward<Args>(args)...);
+    else if constexpr (has_nothrow_new<T>)
+        return new (std::nothrow) T{{}, std::forward<Args>(args)...};
     else
-        return new (std::nothrow)
-            T{{}, std::forward<Args>(args)...}; // an aggregate: the base, then its members
+        return ::new (std::nothrow) T{{}, std::forward<Args>(args)...};
 }
 #pragma GCC diagnostic pop
 
 template <class T>
 void destroy_drm_object(void* object) noexcept
 {
-    delete static_cast<T*>(object); // SAFETY: only set for objects made by new T
+    auto* whole = static_cast<T*>(object); // SAFETY: only set for objects of new_drm_object<T>
+    if constexpr (has_nothrow_new<T>)
+        delete whole;
+    else
+        ::delete whole;
 }
 
 } // namespace detail
@@ -414,7 +430,8 @@ private:
 // --- Allocation together with a device --------------------------------------------------------------------
 
 // Makes a T, derived from drm_device, on the heap. Its first reference is dropped when `parent` releases its
-// resources; it is freed at the last put (M4).
+// resources; it is freed at the last put (M4). An operator new of T's own serves if it has a form with
+// std::nothrow, else the global one.
 // Returns:  null on no memory, with everything unwound, or on a null argument, with no T made. What T's
 //           constructor throws is rethrown; what it had attached to its own drm_device is released, when T's
 //           members are gone: an action of a constructor that may still throw must not touch them.
@@ -429,7 +446,7 @@ template <class T, class... Args>
     if (!object)
         return nullptr;
     if (drm_dev_init(object, driver, parent)) {
-        delete object;
+        detail::destroy_drm_object<T>(object);
         return nullptr;
     }
     detail::drm_core::set_object(object, object, &detail::destroy_drm_object<T>);

@@ -28,6 +28,16 @@ template <class R, class T>
 struct action_signature<R (*)(T*)> {
     static constexpr bool valid = true;
     static constexpr bool takes_owner = false;
+    static constexpr bool takes_place = false;
+    using data_type = T;
+};
+
+// What also takes the place of its call, for messages, and has a default for that. A release gives it none.
+template <class R, class T>
+struct action_signature<R (*)(T*, const char* file, int line)> {
+    static constexpr bool valid = true;
+    static constexpr bool takes_owner = false;
+    static constexpr bool takes_place = true;
     using data_type = T;
 };
 
@@ -35,6 +45,7 @@ template <class R, class Owner, class T>
 struct action_signature<R (*)(Owner, T*)> {
     static constexpr bool valid = true;
     static constexpr bool takes_owner = true;
+    static constexpr bool takes_place = false;
     using owner_type = Owner;
     using data_type = T;
 };
@@ -80,6 +91,11 @@ struct owner_of {
     static constexpr bool converts_to = std::is_convertible_v<O*, P>;
     static O* from(devres_head* head) noexcept
     {
+        using has_head = typename member_pointer<decltype(&O::devres)>::owner_type;
+        static_assert(
+            requires(has_head * base) { static_cast<O*>(base); },
+            "devres: this owner has its head in a virtual base, from which no way leads to it: give "
+            "the owner as data");
         // SAFETY: only heads of an O get a thunk with this adapter.
         return static_cast<O*>(container_of<&O::devres>(head));
     }
@@ -146,6 +162,8 @@ struct checked_action {
         auto* typed = static_cast<typename signature::data_type*>(data);
         if constexpr (signature::takes_owner)
             fn(Adapter::from(head), typed);
+        else if constexpr (signature::takes_place)
+            fn(typed, nullptr, 0);
         else
             fn(typed);
     }
@@ -183,6 +201,8 @@ struct static_action : checked_action<Adapter, std::remove_const_t<decltype(Acti
         auto* typed = static_cast<typename checked::signature::data_type*>(data);
         if constexpr (checked::signature::takes_owner)
             Action(Adapter::from(head), typed);
+        else if constexpr (checked::signature::takes_place)
+            Action(typed, nullptr, 0);
         else
             Action(typed);
     }
