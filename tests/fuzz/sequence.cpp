@@ -264,10 +264,10 @@ public:
             while (!w.pending.empty()) {
                 entry& e = w.pending.front();
                 if (e.what == kind::container && has_guard(e.rec) && w.head == dev.get() && !closing) {
-                    ++expected_warns; // it cannot go while this thread is inside: it is added again
-                    w.head->list.push_back(e);
-                    w.count_unknown = true;
+                    park(w);
                 } else if (e.what == kind::container && e.rec->destroyed) {
+                } else if (e.what == kind::registration && has_section()) {
+                    park(w);
                 } else if (e.what == kind::registration) {
                     end_registration();
                 } else if (e.what != kind::memory) {
@@ -278,6 +278,15 @@ public:
             if (!w.drains || !refill(w))
                 return;
         }
+    }
+
+    // The first of `w` cannot go while this thread is inside: it leaves the list until unbind, or until
+    // somebody ends it.
+    void park(work& w)
+    {
+        ++expected_warns;
+        parked.push_back(w.pending.front());
+        w.count_unknown = true;
     }
 
     // What a drain does next: what is on the list, or what another pass of this thread has pending, the inner
@@ -920,6 +929,10 @@ public:
     }
     void begin_release_of_binding(work* w)
     {
+        while (!parked.empty()) { // in the order that they had: the last one to go is the oldest
+            dev->list.push_back(parked.back());
+            parked.pop_back();
+        }
         w->pending = dev->take_all();
         w->whole = true;
         works.push_back(w);
@@ -977,11 +990,15 @@ public:
         if (containers.empty())
             return;
         record* rec = containers[static_cast<std::size_t>(pick(static_cast<int>(containers.size())))];
-        const bool listed =
-            dev->newest([rec](const entry& e) { return e.what == kind::container && e.rec == rec; }) >= 0;
+        const auto is_it = [rec](const entry& e) { return e.what == kind::container && e.rec == rec; };
+        const auto parked_at = std::find_if(parked.begin(), parked.end(), is_it);
+        const bool listed = parked_at != parked.end() || dev->newest(is_it) >= 0;
         const auto take_it = [&] {
-            return dev->take(
-                dev->newest([rec](const entry& e) { return e.what == kind::container && e.rec == rec; }));
+            if (parked_at == parked.end())
+                return dev->take(dev->newest(is_it));
+            const entry e = *parked_at;
+            parked.erase(parked_at);
+            return e;
         };
         switch (which) {
         case 2: { // guards end at the end of the callback that took them
@@ -1205,12 +1222,8 @@ public:
     {
         if (!owned)
             fail("an owned registration ends twice");
-        if (has_section())
-            ++expected_warns; // it cannot be unplugged from inside
-        else {
-            drm_closed = true;
-            after_unplug();
-        }
+        drm_closed = true;
+        after_unplug();
         owned = false;
     }
 
@@ -1335,7 +1348,8 @@ public:
     bool device_there = false;
     bool registered = false;
     bool bound = false;
-    bool closing = false; // the binding is closed, and what it has is being released
+    std::vector<entry> parked; // what could not go from inside itself
+    bool closing = false;      // the binding is closed, and what it has is being released
     bool dev_ending = false;
     int section = 0; // bind, unbind and delete that are under way
     int probe_result = 0;
