@@ -7,6 +7,8 @@
 #include <type_traits>
 #include <utility>
 
+#include <devres/detail/language.h>
+
 namespace devres::detail {
 
 // Aggregates take braces: clang 14 lacks parenthesised aggregate initialisation.
