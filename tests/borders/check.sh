@@ -196,7 +196,7 @@ for seed in "${seeds[@]}"; do
     { [[ $seed == '#'* ]] || cat "${compiles[0]}"; printf '%s\n' "$seed"; } >"$victim"
     word=$(sed -E 's/^#include .(.*).$/\1/; t; s/.*/seeded/' <<<"$seed")
     if ! output=$("$compiler" "${arguments[@]}" "$victim" 2>&1); then
-        grep -F error <<<"$output" | grep -qF "$word" || fail "breaks the build, but not by itself: $seed" "$output"
+        grep -F error <<<"$output" | grep -F "$word" >/dev/null || fail "breaks the build, but not by itself: $seed" "$output"
     else
         fail "nobody notices: $seed"
     fi

@@ -10,7 +10,7 @@ set -euo pipefail
 work=$1 compiler=$2
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 shift 2
-ldconfig -p | grep -q 'libdw\.so\.1' || { echo 'skipped: no libdw (Debian: libdw1)'; [[ -z ${CI-} ]] || exit 1; exit 77; }
+ldconfig -p | grep 'libdw\.so\.1' >/dev/null || { echo 'skipped: no libdw (Debian: libdw1)'; [[ -z ${CI-} ]] || exit 1; exit 77; }
 mkdir -p "$work"
 
 line_of() { grep -n "// line: $1" "$here/program.cpp" | cut -d: -f1; }

@@ -59,10 +59,10 @@ libdir=$(cd "$root/usr/lib/"*/ && pwd)
 if readelf -d "$libdir"/libdevres_*.so | grep -E 'R(UN)?PATH'; then
     fail 'a library of the package has a search path of its own'
 fi
-if readelf -S "$libdir/libdevres_core.so" | grep -q '\.debug_info'; then
+if readelf -S "$libdir/libdevres_core.so" | grep '\.debug_info' >/dev/null; then
     fail 'the library is not stripped'
 fi
-dpkg-deb -I "$work"/second/libdevres0.1_*.deb shlibs | grep -q 'libdevres_drm 0.1 libdevres0.1' ||
+dpkg-deb -I "$work"/second/libdevres0.1_*.deb shlibs | grep 'libdevres_drm 0.1 libdevres0.1' >/dev/null ||
     fail 'no shlibs file'
 
 echo '== a program, with CMake and with pkg-config'
