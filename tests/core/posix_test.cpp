@@ -2,6 +2,7 @@
 //
 // What <devres/posix.h> takes from the system goes back with its owner, newest first, and at once on failure.
 #include "core/core_test.h"
+#include "support/threads.h"
 
 #include <atomic>
 #include <memory>
@@ -311,10 +312,10 @@ TEST_F(DevresPosixTest, AThreadThatIsReleasedInTheMakingIsJoined)
 struct stops_itself {
     devres_thread** thread;
     bench_owner* owner;
-    int may_begin;
-    void operator()(const devres_stop& stop) const
+    const doorway* may_begin;
+    void operator()(const devres_stop&) const
     {
-        EXPECT_EQ(0, stop.wait_readable(may_begin));
+        may_begin->pass();
         if (thread)
             managed::stop_thread(owner, *thread);
         else
@@ -324,11 +325,11 @@ struct stops_itself {
 [[noreturn]] void run_a_thread_that_stops_itself(bool or_ends_its_owner)
 {
     bench_owner of;
-    const int may_begin = managed::eventfd(&of);
+    doorway may_begin;
     devres_thread* thread = nullptr;
-    if (!managed::thread(&of, stops_itself{or_ends_its_owner ? nullptr : &thread, &of, may_begin}, "selfish",
+    if (!managed::thread(&of, stops_itself{or_ends_its_owner ? nullptr : &thread, &of, &may_begin}, "selfish",
                          &thread))
-        eventfd_write(may_begin, 1);
+        may_begin.open();
     for (;;)
         pause();
 }
