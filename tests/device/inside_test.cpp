@@ -126,6 +126,7 @@ TEST_F(UnbindFromInsideTest, UnregisterFromInsideDoesNotPutTheReference) // D5
         expect_deadlock(device_unregister(heap));
         EXPECT_EQ(1, *guard);
     }
+    EXPECT_EQ(0, heap->unbind()); // puts the binding's reference, but the creator's is still there
     EXPECT_EQ(events{}, log.take());
     EXPECT_EQ(0, device_unregister(heap));
     EXPECT_EQ((events{"release"}), log.take());
