@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // Ends inside of ends, and ends in the hooks that an end calls: C1, C12, C14.
-#include <array>
 #include <functional>
 #include <memory>
 #include <string>
@@ -191,28 +190,35 @@ TEST_F(NestedEndTest, AnUpstreamThatDrainsLeavesNothingToCutOff)
     EXPECT_EQ(0u, listed());
 }
 
+// Releases, each in the callback of the one before, more than devres_max_passes deep; the innermost callback
+// calls `innermost`.
+void release_a_deep_chain(bench_owner* owner, std::function<void()> innermost)
+{
+    static constexpr int depth = devres_max_passes + 20;
+    struct chain {
+        bench_owner* owner;
+        std::function<void()> innermost;
+        int left = depth;
+        static void run(chain* c)
+        {
+            if (--c->left == 0)
+                c->innermost();
+            else
+                EXPECT_EQ(0, managed::release_action(c->owner, &run, c));
+        }
+    };
+    chain all{owner, std::move(innermost)};
+    for (int i = 0; i != depth; ++i)
+        ASSERT_EQ(0, managed::add_action(owner, &chain::run, &all));
+    EXPECT_EQ(0, managed::release_action(owner, &chain::run, &all));
+    EXPECT_EQ(0, all.left);
+}
+
 // C12: what no callback has added is not cut off, however deep the release in which the end begins.
 TEST_F(NestedEndTest, AnEndDeepInsideReleasesThatAddNothingReleasesTheRest)
 {
-    static NestedEndTest* test;
-    static constexpr int depth = devres_max_passes + 20;
-    test = this;
-    struct link_of_chain {
-        static void run(int* n)
-        {
-            if (*n == depth - 1)
-                EXPECT_EQ(1, devres_drain(test->head));
-            else
-                EXPECT_EQ(0, managed::release_action(&test->owner, &run, n + 1));
-        }
-    };
-    std::array<int, depth> numbers;
     devres_node_add(head, &first);
-    for (int i = 0; i != depth; ++i) {
-        numbers[static_cast<std::size_t>(i)] = i;
-        ASSERT_EQ(0, managed::add_action(&owner, &link_of_chain::run, &numbers[static_cast<std::size_t>(i)]));
-    }
-    EXPECT_EQ(0, managed::release_action(&owner, &link_of_chain::run, numbers.data()));
+    release_a_deep_chain(&owner, [this] { EXPECT_EQ(1, devres_drain(head)); });
     EXPECT_THAT(log.take(), ElementsAre("first"));
     EXPECT_EQ(0u, listed());
 }
@@ -220,26 +226,10 @@ TEST_F(NestedEndTest, AnEndDeepInsideReleasesThatAddNothingReleasesTheRest)
 // C12: nor if the innermost of them has added one thing.
 TEST_F(NestedEndTest, WhatOneCallbackHasAddedIsOneRound)
 {
-    static NestedEndTest* test;
-    static constexpr int depth = devres_max_passes + 20;
-    test = this;
-    struct link_of_chain {
-        static void run(int* n)
-        {
-            if (*n != depth - 1) {
-                EXPECT_EQ(0, managed::release_action(&test->owner, &run, n + 1));
-                return;
-            }
-            devres_node_add(test->head, &test->first);
-            EXPECT_EQ(1, devres_drain(test->head));
-        }
-    };
-    std::array<int, depth> numbers;
-    for (int i = 0; i != depth; ++i) {
-        numbers[static_cast<std::size_t>(i)] = i;
-        ASSERT_EQ(0, managed::add_action(&owner, &link_of_chain::run, &numbers[static_cast<std::size_t>(i)]));
-    }
-    EXPECT_EQ(0, managed::release_action(&owner, &link_of_chain::run, numbers.data()));
+    release_a_deep_chain(&owner, [this] {
+        devres_node_add(head, &first);
+        EXPECT_EQ(1, devres_drain(head));
+    });
     EXPECT_THAT(log.take(), ElementsAre("first"));
 }
 

@@ -66,6 +66,15 @@ TEST_F(DeviceTreeTest, OneThatNoDriverIsBoundToReleasesToo) // D7, D4
     put_device(leaf);
 }
 
+TEST_F(DeviceTreeTest, WhatWasBoundBeforeHasNoBindingToClose) // D3 (4), D7
+{
+    heap_device* hub = heap_device::make("hub");
+    heap_device* leaf = heap_device::make("leaf", hub);
+    ASSERT_EQ(0, leaf->bind([](const bound_device&) { return 0; }));
+    EXPECT_EQ(0, leaf->unbind());
+    EXPECT_EQ(0, device_unregister_tree(hub));
+}
+
 TEST_F(DeviceTreeTest, AThousandDevicesWithReadersWaitOnce) // D7
 {
     constexpr int count = 1000;

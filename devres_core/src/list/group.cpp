@@ -22,7 +22,7 @@ struct group {
     resource end{&group_end_ops, 0, resource_state::make(life_state::idle, storage_kind::callers).bits()};
     void* id;
     bool closed = false;
-    int seen = 0; // by release_group: how many of its markers lie in the range that is released
+    int seen = 0; // while release_group runs: how many of its markers lie in the range that is released
 };
 
 // In front of the header of an opening marker. The size comes last: see exact_size().

@@ -90,7 +90,7 @@ private:
     friend class owner_end;
 
     // A pass that waits for nothing but other passes is itself not waited for: so two ends do not wait for
-    // each other. The rows of the table "The end of an owner" say who moves a pass from which to which.
+    // each other. The table "A pass" says who moves one from which to which.
     enum class activity : std::uint32_t { active, waiting, dismissed };
     static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
 

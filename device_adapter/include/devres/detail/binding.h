@@ -163,6 +163,7 @@ public:
 private:
     static bool names(const void* self, identity domain, identity object) noexcept;
     ~binding() = default;
+    void take_parked_locked(parked_node* node) noexcept DEVRES_REQUIRES(parking_lock_);
 
     domain_gate domain_;
     std::atomic<int> references_{1};
@@ -176,11 +177,9 @@ private:
     member_table members_ DEVRES_GUARDED_BY(lock_);
     binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
 
-    void take_parked_locked(parked_node* node) noexcept DEVRES_REQUIRES(parking_lock_);
-
     lock parking_lock_; // may be held while the head's lock is taken, which lock_ may not
-    parked_node*
-        parked_ DEVRES_GUARDED_BY(parking_lock_) = nullptr; // the last parked, which was the oldest, first
+    // The last parked one first, which was the oldest.
+    parked_node* parked_ DEVRES_GUARDED_BY(parking_lock_) = nullptr;
 };
 
 // Waits for `readers`, as wait_for_readers() does. A hook of the driver may have returned and left the
