@@ -173,6 +173,43 @@ TEST_F(UnbindFromInsideTest, ClaimedReleaseCallbackCannotUnbindBindOrDeleteWhile
     EXPECT_EQ(nullptr, dev_driver(&dev));
 }
 
+// Nobody waits for the constructor: it may end what it is made in, and the call that runs it fails (C14).
+TEST_F(UnbindFromInsideTest, ConstructorMayUnbindItsOwnDevice) // A8, C14
+{
+    struct unbinder {
+        explicit unbinder(device* d) { EXPECT_EQ(0, device_release_driver(d)); }
+    };
+    ASSERT_EQ(0, dev.bind([](const bound_device&) { return 0; }));
+    EXPECT_EQ(nullptr, devm_new<unbinder>(&dev, &dev));
+    EXPECT_NE(std::string::npos, warns.take_one().find("constructed"));
+    EXPECT_EQ(nullptr, dev_driver(&dev));
+}
+
+// The same when another thread's unbind waits for the constructor.
+TEST_F(UnbindFromInsideTest, ConstructorCannotUnbindOrBindWhileUnbindWaitsForIt) // C15
+{
+    doorway constructing;
+    doorway unbinding;
+    struct unbinder {
+        unbinder(UnbindFromInsideTest* test, doorway& in, doorway& out)
+        {
+            in.open();
+            out.pass();
+            EXPECT_NE(std::string::npos, test->warns.take_one().find("constructed"));
+            test->expect_deadlock(device_release_driver(&test->dev));
+            test->expect_deadlock(device_driver_attach(&scripted_device::driver, &test->dev));
+        }
+    };
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        return devm_add_action(static_cast<device*>(b), [&] { unbinding.open(); });
+    }));
+    std::thread maker([&] { EXPECT_EQ(nullptr, devm_new<unbinder>(&dev, this, constructing, unbinding)); });
+    constructing.pass();
+    EXPECT_EQ(0, dev.unbind());
+    maker.join();
+    EXPECT_EQ(nullptr, dev_driver(&dev));
+}
+
 TEST_F(UnbindFromInsideTest, ReleaseCallbackOfAnotherDeviceMayUnbind) // C15
 {
     scripted_device other("other");

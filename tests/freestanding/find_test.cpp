@@ -255,18 +255,19 @@ FREESTANDING_TEST(ForEachVisitsNewestFirst) // C9
 
 FREESTANDING_TEST(FreeingAListedResourceIsABug) // C4
 {
-    CHECK_BUG("devres_free: bench \"bench-1\": resource item: listed", owner o; devres_free(o.add(1)));
+    CHECK_BUG("devres_free: bench \"bench-1\": resource item: already listed", owner o;
+              devres_free(o.add(1)));
 }
 
 FREESTANDING_TEST(AddingAListedResourceIsABug) // C5
 {
-    CHECK_BUG("devres_add: bench \"bench-1\": resource item: listed", owner o;
+    CHECK_BUG("devres_add: bench \"bench-1\": resource item: already listed", owner o;
               devres_add(&o.devres, o.add(1)));
 }
 
 FREESTANDING_TEST(GettingWithAListedResourceIsABug) // C7
 {
-    CHECK_BUG("devres_get: bench \"bench-1\": resource item: listed", owner o;
+    CHECK_BUG("devres_get: bench \"bench-1\": resource item: already listed", owner o;
               devres_get(&o.devres, o.add(1)));
 }
 

@@ -246,7 +246,12 @@ struct devres_node {
     devres_node& operator=(const devres_node&) = delete;
 
 private:
-    friend struct detail::node_access; // src/list/node.cpp
+    friend struct detail::node_access; // src/list/node.h
+    friend void devres_node_init(devres_node*, void (*)(devres_head*, devres_node*), const char*) noexcept;
+    friend void devres_node_add(devres_head*, devres_node*) noexcept;
+    friend bool devres_node_remove(devres_head*, devres_node*) noexcept;
+    friend int devres_node_release(devres_head*, devres_node*) noexcept;
+
     detail::resource res_{};
     void (*release_)(devres_head*, devres_node*) = nullptr;
     const char* name_ = nullptr;

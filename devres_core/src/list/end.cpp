@@ -36,11 +36,19 @@ private:
     // Each is called in one place only; inlining them saves an owner with few resources 50 instructions.
     [[gnu::always_inline]] step look_locked(devres_head* head, unused_memory* unused) noexcept
         DEVRES_REQUIRES(list_of(head));
+    [[gnu::always_inline]] step take_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     [[gnu::always_inline]] step end_locked(devres_head* head, unused_memory* unused) noexcept
         DEVRES_REQUIRES(list_of(head));
-    void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-    pass* pending_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    // The innermost pass further down on this thread's stack that has something pending: in a callback of it
+    // the owner ends.
+    [[gnu::always_inline]] pass* pending_outer() const noexcept
+    {
+        pass* p = mine_.outer_;
+        while (p && !p->pending_)
+            p = p->outer_;
+        return p;
+    }
     step act(step next) noexcept;
     void finish_outer() noexcept;
     void release() noexcept;
@@ -53,70 +61,35 @@ private:
     bool joined_ = false;
     bool warned_ = false;
     bool cut_off_ = false;
-    // How many rounds were needed because this thread's callbacks had attached something, those of the passes
-    // further down on its stack included.
-    int rounds_ = 0;
-    int released_outside_ = 0;  // by passes further down on the stack
-    pass* outermost_ = nullptr; // of the passes further down on this thread's stack
-    pass* outer_ = nullptr;     // the one of them that is to be finished next
+    int released_outside_ = 0; // by passes further down on the stack
     wait_clock clock_;
 };
 
-void owner_end::join_locked(devres_head* head) noexcept
-{
-    mine_.join_locked(head);
-    joined_ = true;
-    for (pass* p = mine_.next_; p; p = p->next_)
-        if (p->thread_ == mine_.thread_) {
-            outermost_ = p;
-            rounds_ += p->added_ ? 1 : 0; // this end is a further round of its
-            mine_.endless_ |= p->endless_;
-        }
-    mine_.attached_ = rounds_ != 0;
-}
-
-// The innermost pass further down on this thread's stack that has something pending: the owner ends in its
-// callback.
-pass* owner_end::pending_outer_locked(devres_head* head) noexcept
-{
-    for (pass* p = passes_of(head); p; p = p->next_)
-        if (p->thread_ == mine_.thread_ && p->pending_)
-            return p;
-    return nullptr;
-}
-
 inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
 {
-    if (!joined_)
-        join_locked(head);
-    outer_ = outermost_ ? pending_outer_locked(head) : nullptr;
-    // What is on the list is newer than what a pass over everything has pending; one over a part of it is
-    // finished first.
-    if (!list_of(head).empty_locked() && (!outer_ || outer_->has_taken_all())) {
-        // What this end takes next has another epoch, and nothing would keep that of what it has freed (C16).
-        if (!mine_.freed_.empty()) {
-            *unused = mine_.give_back_locked(head);
-            if (!mine_.freed_.empty())
-                return step::look_again;
-        }
-        if (mine_.attached_)
-            ++rounds_;
-        const bool endless = mine_.attached_ && (mine_.endless_ || rounds_ >= devres_max_passes);
-        mine_.attached_ = false;
-        mine_.take_all_locked(head);
-        if (!endless)
-            return step::release;
-        for (pass* p = passes_of(head); p; p = p->next_)
-            p->endless_ |= p->thread_ == mine_.thread_;
-        return step::cut_off;
+    if (!joined_) {
+        joined_ = true;
+        mine_.join_locked(head);
     }
-    if (outer_)
-        return step::finish_outer;
-    if (pass::is_busy_locked(head, mine_.thread_)) {
-        // A pass that waits has nothing in the head's memory, since another end may take that meanwhile.
+    const bool alone = passes_of(head) == &mine_ && !mine_.next_;
+    const bool empty = list_of(head).empty_locked();
+    if (alone && empty)
+        return end_locked(head, unused);
+    // Another end may take the memory that this has freed, and what is taken next has another epoch, while
+    // nothing would keep that of what was freed (C16).
+    if (!mine_.freed_.empty()) {
         *unused = mine_.give_back_locked(head);
         if (!mine_.freed_.empty() || *unused)
             return step::look_again;
+    }
+    // What is on the list is newer than what a pass over everything has pending; one over a part of it is
+    // finished first.
+    const pass* outer = pending_outer();
+    if (!empty && (!outer || outer->has_taken_all()))
+        return take_locked(head);
+    if (outer)
+        return step::finish_outer;
+    if (pass::is_busy_locked(head, mine_.thread_)) {
         mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
         pass::call_waiting_locked(head); // who has waited for nobody but this one
         return step::wait;
@@ -124,36 +97,22 @@ inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* 
     return end_locked(head, unused);
 }
 
-// The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
-// thread must not touch the head again.
-// Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head again.
-bool owner_end::dismiss_others_locked(devres_head* head) noexcept
+inline owner_end::step owner_end::take_locked(devres_head* head) noexcept
 {
-    for (pass** at = &passes_of(head); *at;) {
-        pass* p = *at;
-        pass* next = p->next_; // a pass that is dismissed may be gone at once
-        if (p->thread_ == mine_.thread_) {
-            at = &p->next_;
-            continue;
-        }
-        if (!p->change(pass::activity::waiting, pass::activity::dismissed))
-            return false;
-        env_wake(p->activity_);
-        *at = next;
-    }
-    for (pass* p = passes_of(head); p; p = p->next_)
-        if (p != &mine_)
-            p->head_ = nullptr;
-    return true;
+    const bool endless = mine_.attached_ && ++mine_.rounds_ >= devres_max_passes;
+    mine_.attached_ = false;
+    mine_.take_all_locked(head);
+    if (!endless)
+        return step::release;
+    for (pass* p = &mine_; p; p = p->outer_)
+        p->rounds_ = devres_max_passes; // or each of them would begin the endless adding anew
+    return step::cut_off;
 }
 
 inline owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
 {
-    if (outermost_) { // what is just being released there lies in the head's memory
-        *unused = mine_.give_back_locked(head);
-        if (!mine_.freed_.empty())
-            return step::look_again;
-    } else {
+    // What a pass further down is just releasing lies in the head's memory, which therefore stays.
+    if (!mine_.outer_) {
         *unused = mine_.forget_freed();
         unused->slot_blocks = memory_of(head);
         memory_of(head) = nullptr;
@@ -161,28 +120,48 @@ inline owner_end::step owner_end::end_locked(devres_head* head, unused_memory* u
     // A user's upstream may attach something, or be gone once this pass has left.
     if (*unused && mine_.source_)
         return step::look_again;
-    if (then_ == head_afterwards::ends) {
-        if (!dismiss_others_locked(head))
-            return step::look_again;
-        if (outermost_)
-            outermost_->kept_ = memory_of(head);
-        memory_of(head) = nullptr;
-    }
+    if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
+        return step::look_again;
     mine_.leave_locked(head);
     return step::done;
 }
 
+// The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
+// thread must not touch the head again.
+// Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head again.
+bool owner_end::dismiss_others_locked(devres_head* head) noexcept
+{
+    for (pass** at = &passes_of(head); pass* p = *at;) {
+        pass* next = p->next_; // a pass that is dismissed may be gone at once
+        if (p->thread_ == mine_.thread_) {
+            at = &p->next_;
+        } else if (p->change(pass::activity::waiting, pass::activity::dismissed)) {
+            env_wake(p->activity_);
+            *at = next;
+        } else {
+            return false;
+        }
+    }
+    for (pass* p = mine_.outer_; p; p = p->outer_) {
+        p->head_ = nullptr;
+        if (!p->outer_)
+            p->kept_ = memory_of(head); // the outermost one, which is the last to need it
+    }
+    memory_of(head) = nullptr;
+    return true;
+}
+
 void owner_end::finish_outer() noexcept
 {
-    const int before = outer_->released();
-    outer_->careful_ = true; // its own loop goes on after this one has emptied it
-    outer_->run();
-    released_outside_ += outer_->released() - before;
+    pass* outer = pending_outer();
+    const int before = outer->released();
+    outer->run(); // its own loop goes on after this one has emptied it
+    released_outside_ += outer->released() - before;
 }
 
 void owner_end::release() noexcept
 {
-    if (then_ == head_afterwards::ends && !warned_ && !mine_.is_empty()) {
+    if (then_ == head_afterwards::ends && !warned_) {
         warn(function_, mine_.head_, describe(mine_.pending_),
              "still on a head that is being destroyed; released now");
         warned_ = true;
@@ -193,7 +172,7 @@ void owner_end::release() noexcept
 
 void owner_end::cut_off() noexcept
 {
-    if (!cut_off_ && !mine_.is_empty())
+    if (!cut_off_)
         warn(function_, mine_.head_, describe(mine_.pending_),
              "still being added after %d passes; the rest is freed without being released, and the captures "
              "of callables and the objects in it are not destroyed",

@@ -25,13 +25,6 @@ struct group {
     int seen = 0; // while release_group runs: how many of its markers lie in the range that is released
 };
 
-// In front of the header of an opening marker. The size comes last: see exact_size().
-struct alignas(16) marker_prefix {
-    upstream* source;
-    std::size_t size;
-};
-constexpr std::size_t marker_bytes = sizeof(marker_prefix) + sizeof(resource) + sizeof(group);
-
 resource* marker_of(group* g) noexcept
 {
     return resource::of(g);
@@ -95,33 +88,22 @@ int collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_
 
 } // namespace
 
-void free_marker(resource* res) noexcept
-{
-    // SAFETY: devres_open_group has put one in front of every opening marker.
-    marker_prefix* prefix = reinterpret_cast<marker_prefix*>(res) - 1;
-    env_free(prefix->source, prefix, marker_bytes, alignof(marker_prefix));
-}
-
 } // namespace detail
 
 using namespace detail;
 
 void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
 {
-    upstream* source = upstream_of(head);
-    void* memory =
-        env_allocate(source, marker_bytes, alignof(marker_prefix), {gfp, -1, __builtin_return_address(0)});
-    if (!memory)
+    resource* marker = allocate_resource(upstream_of(head), &group_ops, sizeof(group),
+                                         {gfp, -1, __builtin_return_address(0)});
+    if (!marker)
         return nullptr;
-    auto* prefix = ::new (memory) marker_prefix{source, sizeof(group)};
-    auto* marker = ::new (static_cast<void*>(prefix + 1))
-        resource(&group_ops, 0, resource_state::make(life_state::idle, storage_kind::heap).bits());
     void* own_id = id ? id : marker->payload();
     ::new (marker->payload()) group(own_id);
     const description what = event_of(marker);
     {
         const guard held(head, "devres_open_group");
-        attach_locked(head, marker, resource_state::make(life_state::listed, storage_kind::heap));
+        attach_locked(head, marker);
     }
     tell("ADD", head, what);
     return own_id;
@@ -141,7 +123,7 @@ void devres_close_group(devres_head* head, void* id) noexcept
         } else {
             g->closed = true;
             what = event_of(&g->end);
-            attach_locked(head, &g->end, resource_state::make(life_state::listed, storage_kind::callers));
+            attach_locked(head, &g->end);
         }
     }
     if (wrong)
@@ -168,7 +150,8 @@ void devres_remove_group(devres_head* head, void* id) noexcept
     }
     const description end = g->closed ? event_of(&g->end) : description{};
     const description what = event_of(marker_of(g));
-    free_resource(marker_of(g)); // before a log hook could end the owner, and with it what this goes back to
+    // Before a log hook could end the owner, and with it what this goes back to.
+    free_resource(marker_of(g), upstream_of(head));
     tell("REM", head, end);
     tell("REM", head, what);
 }
@@ -176,19 +159,17 @@ void devres_remove_group(devres_head* head, void* id) noexcept
 int devres_release_group(devres_head* head, void* id) noexcept
 {
     pass inside(head);
-    bool found = false;
     bool empty = false;
     int abandoned = 0;
     {
         const guard held(head, "devres_release_group");
         empty = list_of(head).empty_locked();
         if (group* g = find_locked(head, id)) {
-            found = true;
             inside.join_locked(head);
             abandoned = collect_locked(head, g, inside);
         }
     }
-    if (!found) {
+    if (inside.is_empty()) { // it would have taken the markers, at least
         if (!empty)
             warn("release_group", head, "no such group (id %p)", id);
         return 0;

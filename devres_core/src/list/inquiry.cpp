@@ -25,11 +25,11 @@ description describe(const resource* res) noexcept
     // SAFETY of the casts: the kind says what the resource is.
     switch (res->ops->kind) {
     case resource_kind::raw:
-        what.name = raw_prefix_of(res).name;
-        what.code = reinterpret_cast<const void*>(raw_prefix_of(res).release);
+        what.name = heap_prefix_of(res).name;
+        what.code = reinterpret_cast<const void*>(heap_prefix_of(res).release);
         break;
     case resource_kind::node:
-        node_access::describe(res, &what.name, &what.code);
+        node_access::describe(res, &what);
         break;
     case resource_kind::action:
         what.code = reinterpret_cast<const void*>(

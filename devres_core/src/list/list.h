@@ -59,67 +59,23 @@ private:
 
 // --- The list ----------------------------------------------------------------------------------------------
 
-inline resource* resource_list::at(links* place) const noexcept
+inline void resource_list::link_locked(resource* res, life_state life) noexcept
 {
-    return place == &ends_ ? nullptr : static_cast<resource*>(place); // SAFETY: all others are resources
-}
-
-inline void resource_list::chain(resource* res, links* older, links* newer) noexcept
-{
-    // In this order the compiler does not join the two stores to `res` by way of a vector register.
-    res->next = newer;
-    older->next = res;
-    res->prev = older;
-    newer->prev = res;
-}
-
-inline bool resource_list::empty_locked() const noexcept
-{
-    return ends_.next == &ends_;
-}
-
-inline resource* resource_list::newest_locked() const noexcept
-{
-    return at(ends_.prev);
-}
-
-inline resource* resource_list::oldest_locked() const noexcept
-{
-    return at(ends_.next);
-}
-
-inline resource* resource_list::older_locked(const resource* res) const noexcept
-{
-    return at(res->prev);
-}
-
-inline resource* resource_list::newer_locked(const resource* res) const noexcept
-{
-    return at(res->next);
-}
-
-inline void resource_list::link_locked(resource* res, resource_state state) noexcept
-{
-    state.with_epoch(epoch_).store(res);
+    resource_state::of(res).with(life).with_epoch(epoch_).store(res);
     link_new_locked(res);
 }
 
-inline void resource_list::link_new_locked(resource* res) noexcept
+inline void resource_list::link_behind_locked(resource* res, life_state life, resource* older) noexcept
 {
-    chain(res, ends_.prev, &ends_);
-}
-
-inline void resource_list::link_behind_locked(resource* res, resource_state state, resource* older) noexcept
-{
-    state.with_epoch(epoch_).store(res);
+    resource_state::of(res).with(life).with_epoch(epoch_).store(res);
     chain(res, older, older->next);
 }
 
-inline void resource_list::unlink_locked(resource* res, life_state after) noexcept
+inline void resource_list::unlink_locked(resource* res, life_state life) noexcept
 {
     res->next->prev = res->prev;
     res->prev->next = res->next;
-    set_life(res, after);
+    set_life(res, life);
 }
 
 inline bool resource_list::is_current_locked(const resource* res) const noexcept

@@ -32,22 +32,16 @@ void pass::take_all_locked(devres_head* head) noexcept
 
 void pass::note_attach_locked(devres_head* head) noexcept
 {
-    bool innermost = true;
-    for (pass* p = passes_of(head); p; p = p->next_) {
-        if (p->thread_ != this_thread() || p->kind_ != kind::releasing)
-            continue;
+    for (pass* p = innermost_locked(head); p; p = p->outer_)
         p->attached_ = true;
-        p->added_ |= innermost;
-        innermost = false;
-    }
 }
 
 bool pass::is_here_locked(devres_head* head, kind what) noexcept
 {
-    for (const pass* p = passes_of(head); p; p = p->next_)
-        if (p->thread_ == this_thread() && p->kind_ == what)
-            return true;
-    return false;
+    const pass* p = innermost_locked(head);
+    while (p && p->kind_ != what)
+        p = p->outer_;
+    return p != nullptr;
 }
 
 // True if a pass of a thread other than `thread` is active.
@@ -126,6 +120,7 @@ void pass::free(resource* res, resource_state state) noexcept
     switch (state.storage()) {
     case storage_kind::slot:
         free_slot(res);
+        --others_; // which has it, if it counts
         return;
     case storage_kind::block:
         res->next = freed_.blocks;
@@ -135,19 +130,11 @@ void pass::free(resource* res, resource_state state) noexcept
         let_go_of_shared(res);
         return;
     case storage_kind::heap:
-        free_resource(res);
+        free_resource(res, source_);
         return;
     case storage_kind::callers:
         return;
     }
-}
-
-void pass::discard(resource* res) noexcept
-{
-    const resource_state state = resource_state::of(res);
-    if (state.storage() == storage_kind::slot)
-        --others_;
-    free(res, state);
 }
 
 // Releases what is not simply a whole resource in a slot.
@@ -162,17 +149,12 @@ void pass::release_rare(resource* res, resource_state state) noexcept
         }
         state = resource_state::of(res, std::memory_order_acquire);
     }
-    if (state.life() == life_state::cancelled) {
-        discard(res);
-        return;
-    }
     const resource_ops* ops = res->ops;
-    if (ops->kind < resource_kind::group)
-        ++others_;
-    if (ops->release)
-        ops->release(head_, res);
-    if (state.storage() == storage_kind::slot) // counted by free_slot()
-        --others_;
+    if (state.life() != life_state::cancelled) {
+        others_ += ops->kind < resource_kind::group ? 1 : 0;
+        if (ops->release)
+            ops->release(head_, res);
+    }
     free(res, state);
 }
 
@@ -189,36 +171,24 @@ inline void pass::release(resource* res) noexcept
     free_slot(res);
 }
 
-// For when a log hook is told of each release, or an owner's end inside a callback may have released what was
-// pending. The hook may end the owner as well, so what it is told of is still pending.
-void pass::run_carefully() noexcept
-{
-    while (resource* res = pending_) {
-        if (logging() && res != announced_) [[unlikely]] {
-            announced_ = res;
-            log_event("REL", head_, describe(res));
-            continue;
-        }
-        announced_ = nullptr;
-        release(pop());
-    }
-}
-
+// What is pending is read anew for each one: a callback may have ended the owner, and released it.
 void pass::run() noexcept
 {
     const release_scope releasing;
-    careful_ |= logging();
-    resource* res = careful_ ? nullptr : pending_;
-    while (res) {
-        auto* older = static_cast<resource*>(res->prev);
-        pending_ = older;
+    const bool listened_to = logging();
+    while (resource* res = pending_) {
+        if (listened_to) [[unlikely]] {
+            // The hook may do so as well: what it is told of is still pending, and it is told once.
+            if (res != announced_) {
+                announced_ = res;
+                log_event("REL", head_, describe(res));
+                continue;
+            }
+            announced_ = nullptr;
+        }
+        pending_ = static_cast<resource*>(res->prev);
         release(res);
-        res = older; // and not `pending_`, a load that would wait for the store above
-        if (careful_) [[unlikely]]
-            break;
     }
-    if (careful_) [[unlikely]]
-        run_carefully();
 }
 
 int pass::finish() noexcept

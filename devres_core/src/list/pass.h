@@ -48,7 +48,12 @@ public:
     // Takes everything off the list. Requires: the list is not empty.
     void take_all_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     // Takes one resource off the list, to be released before those that were taken so far.
-    void take_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head));
+    void take_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        list_of(head).unlink_locked(res, life_state::detached);
+        res->prev = pending_;
+        pending_ = res;
+    }
     // Joins, and takes one resource.
     void claim_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
     {
@@ -70,10 +75,16 @@ public:
     }
 
     // The newest resource that is pending, or null; from now on it is the caller's, to be given to discard().
-    resource* pop() noexcept;
+    resource* pop() noexcept
+    {
+        resource* res = pending_;
+        if (res)
+            pending_ = static_cast<resource*>(res->prev);
+        return res;
+    }
     // Keeps the memory of a resource that is done with and was not released by run(), to give it back in
     // finish().
-    void discard(resource* res) noexcept;
+    void discard(resource* res) noexcept { free(res, resource_state::of(res)); }
 
     bool is_empty() const noexcept { return !pending_; }
     // Null if the owner has ended on this thread since the pass joined.
@@ -82,8 +93,7 @@ public:
     // --- Questions about a head ---
     // True if a pass of that kind is under way on this thread.
     static bool is_here_locked(devres_head* head, kind what) noexcept DEVRES_REQUIRES(list_of(head));
-    // Tells this thread's passes that one of their callbacks has attached something (C12), and the innermost
-    // one that it was its own.
+    // Tells the passes of this thread that one of their callbacks has attached something (C12).
     static void note_attach_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
 private:
@@ -102,24 +112,33 @@ private:
                                                  std::memory_order_acq_rel);
     }
 
-    bool has_taken_all() const noexcept { return epoch_ != no_epoch; }
-    void run_carefully() noexcept;
+    // The pass of this thread that has joined last, or null.
+    static pass* innermost_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        pass* p = passes_of(head);
+        while (p && p->thread_ != this_thread())
+            p = p->next_;
+        return p;
+    }
+    static std::uint32_t free_epoch_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
+    static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+
     void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
     void free_slot(resource* res) noexcept;
-    int released() const noexcept { return others_ + static_cast<int>(freed_.slot_count); }
-    unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     unused_memory forget_freed() noexcept;
-    void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-    static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
-    static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-    static std::uint32_t free_epoch_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    bool has_taken_all() const noexcept { return epoch_ != no_epoch; }
+    int released() const noexcept { return others_ + static_cast<int>(freed_.slot_count); }
 
     devres_head* head_;
     upstream* source_ = nullptr; // the head's, while it has joined
     pass* next_ = nullptr;       // further passes of the head
+    pass* outer_ = nullptr;      // the pass of this thread in whose callback this one has joined
     const void* thread_ = this_thread();
     resource* pending_ = nullptr;         // newest first, linked by `prev`
     const resource* announced_ = nullptr; // the newest one, if a log hook has been told of its release
@@ -127,11 +146,9 @@ private:
     block* kept_ = nullptr; // the head's memory, if the head has ended inside a callback of this pass
     std::uint32_t epoch_ = no_epoch; // of what was taken in one step
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
+    int rounds_ = 0; // in which this thread's callbacks have attached something (end.cpp)
     kind kind_;
-    bool attached_ = false; // this thread has attached something since this was last cleared
-    bool added_ = false;    // a callback of this very pass has attached something
-    bool endless_ = false;  // an end inside a callback of this pass was cut off
-    bool careful_ = false;  // run() has to look up before each resource what is pending, and log it
+    bool attached_ = false; // one of them has done so since the last such round
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
 
@@ -139,30 +156,20 @@ inline void pass::join_locked(devres_head* head) noexcept
 {
     head_ = head;
     source_ = upstream_of(head);
+    outer_ = innermost_locked(head);
     next_ = passes_of(head);
     passes_of(head) = this;
-}
-
-inline void pass::take_locked(devres_head* head, resource* res) noexcept
-{
-    list_of(head).unlink_locked(res, life_state::detached);
-    res->prev = pending_;
-    pending_ = res;
-}
-
-inline resource* pass::pop() noexcept
-{
-    resource* res = pending_;
-    if (res)
-        pending_ = static_cast<resource*>(res->prev);
-    return res;
+    if (outer_) [[unlikely]] {
+        rounds_ = outer_->rounds_;
+        attached_ = outer_->attached_;
+    }
 }
 
 // Puts a resource on the head as its newest one.
-inline void attach_locked(devres_head* head, resource* res, resource_state state) noexcept
+inline void attach_locked(devres_head* head, resource* res, life_state life = life_state::listed) noexcept
     DEVRES_REQUIRES(list_of(head))
 {
-    list_of(head).link_locked(res, state);
+    list_of(head).link_locked(res, life);
     if (passes_of(head)) [[unlikely]]
         pass::note_attach_locked(head);
 }

@@ -64,6 +64,11 @@ public:
     }
 
     constexpr life_state life() const noexcept { return static_cast<life_state>(bits_ & life_mask); }
+    // On a list, or in a pass.
+    constexpr bool is_taken() const noexcept
+    {
+        return life() == life_state::listed || life() == life_state::detached;
+    }
     constexpr storage_kind storage() const noexcept
     {
         return static_cast<storage_kind>(bits_ >> storage_shift & 7u);

@@ -17,54 +17,46 @@ namespace {
 
 void release_raw(devres_head* head, resource* res)
 {
-    if (const dr_release_t release = raw_prefix_of(res).release)
+    if (const dr_release_t release = heap_prefix_of(res).release)
         call_release(head, release, res->payload());
 }
 
-// Idle is the only life in which the caller may do something with a resource of its own.
-void require_idle(devres_head* head, const char* function, const resource* res) noexcept
-{
-    const life_state life = resource_state::of(res).life();
-    if (life == life_state::listed || life == life_state::detached)
-        bug(function, head, describe(res), "listed already, or still");
-    else if (life != life_state::idle)
-        bug(function, head, {}, "not a resource of devres_alloc, or freed already");
-}
+// What is looked for: a null `match` accepts any.
+struct query {
+    dr_release_t release;
+    dr_match_t match;
+    void* match_data;
+};
 
-// `res` or the newest older one whose release function is `release` and which `match` accepts; null if there
-// is none.
-resource* match_locked(devres_head* head, resource* res, dr_release_t release, dr_match_t match,
-                       void* match_data) noexcept DEVRES_REQUIRES(list_of(head))
+// The newest match among `from` and what is older; null if there is none.
+resource* match_locked(devres_head* head, resource* from, const query& wanted) noexcept
+    DEVRES_REQUIRES(list_of(head))
 {
-    for (; res; res = list_of(head).older_locked(res)) {
-        if (res->ops != &raw_ops || raw_prefix_of(res).release != release)
-            continue;
-        if (!match || call_match(head, match, res->payload(), match_data))
+    for (resource* res = from; res; res = list_of(head).older_locked(res))
+        if (res->ops == &raw_ops && heap_prefix_of(res).release == wanted.release &&
+            (!wanted.match || call_match(head, wanted.match, res->payload(), wanted.match_data)))
             return res;
-    }
     return nullptr;
 }
 
-resource* newest_match_locked(devres_head* head, dr_release_t release, dr_match_t match,
-                              void* match_data) noexcept DEVRES_REQUIRES(list_of(head))
+resource* newest_match_locked(devres_head* head, const query& wanted) noexcept DEVRES_REQUIRES(list_of(head))
 {
-    return match_locked(head, list_of(head).newest_locked(), release, match, match_data);
+    return match_locked(head, list_of(head).newest_locked(), wanted);
 }
 
 void add_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
 {
-    raw_prefix_of(res).owner = head;
-    attach_locked(head, res, resource_state::make(life_state::listed, storage_kind::heap));
+    heap_prefix_of(res).owner = head;
+    attach_locked(head, res);
 }
 
 // Takes the newest match off the list, for the caller.
-resource* take(devres_head* head, const char* function, dr_release_t release, dr_match_t match,
-               void* match_data) noexcept
+resource* take(devres_head* head, const char* function, const query& wanted) noexcept
 {
     resource* res = nullptr;
     {
         const callback_guard held(head, function);
-        res = newest_match_locked(head, release, match, match_data);
+        res = newest_match_locked(head, wanted);
         if (res)
             list_of(head).unlink_locked(res, life_state::idle);
     }
@@ -73,21 +65,40 @@ resource* take(devres_head* head, const char* function, dr_release_t release, dr
     return res;
 }
 
-} // namespace
+constexpr std::size_t front = sizeof(heap_prefix) + sizeof(resource); // of the payload
+static_assert(front % alignof(std::max_align_t) == 0);
 
-constexpr std::size_t front = sizeof(raw_prefix) + sizeof(resource); // of the payload
+} // namespace
 
 constexpr resource_ops raw_ops{resource_kind::raw, &release_raw, nullptr};
 
-void free_resource(resource* res) noexcept
+resource* allocate_resource(upstream* source, const resource_ops* ops, std::size_t size,
+                            const allocation_request& request) noexcept
 {
-    if (res->ops->kind == resource_kind::group) {
-        free_marker(res);
-        return;
-    }
+    std::size_t bytes = 0;
+    if (__builtin_add_overflow(front, size, &bytes) || bytes > static_cast<std::size_t>(PTRDIFF_MAX))
+        return nullptr;
+    void* memory = env_allocate(source, bytes, alignof(std::max_align_t), request);
+    if (!memory)
+        return nullptr;
+    auto* prefix = ::new (memory) heap_prefix{nullptr, nullptr, no_owner, size};
+    return ::new (static_cast<void*>(prefix + 1))
+        resource(ops, 0, resource_state::make(life_state::idle, storage_kind::heap).bits());
+}
+
+void free_resource(resource* res, upstream* source) noexcept
+{
     set_life(res, life_state::free);
-    raw_prefix& prefix = raw_prefix_of(res);
-    env_free(nullptr, &prefix, front + prefix.size, alignof(std::max_align_t));
+    heap_prefix& prefix = heap_prefix_of(res);
+    env_free(res->ops->kind == resource_kind::group ? source : nullptr, &prefix, front + prefix.size,
+             alignof(std::max_align_t));
+}
+
+void bug_not_idle(devres_head* head, const char* function, const resource* res) noexcept
+{
+    if (resource_state::of(res).is_taken())
+        bug(function, head, describe(res), "already listed, or still");
+    bug(function, head, {}, "not initialised, or freed already");
 }
 
 } // namespace detail
@@ -96,17 +107,12 @@ using namespace detail;
 
 void* devres_alloc(dr_release_t release, std::size_t size, gfp_t gfp, const char* name) noexcept
 {
-    static_assert(front % alignof(std::max_align_t) == 0);
-    std::size_t bytes = 0;
-    if (__builtin_add_overflow(front, size, &bytes) || bytes > static_cast<std::size_t>(PTRDIFF_MAX))
+    resource* res =
+        allocate_resource(nullptr, &raw_ops, size, {gfp | __GFP_ZERO, -1, __builtin_return_address(0)});
+    if (!res)
         return nullptr;
-    void* memory = env_allocate(nullptr, bytes, alignof(std::max_align_t),
-                                {gfp | __GFP_ZERO, -1, __builtin_return_address(0)});
-    if (!memory)
-        return nullptr;
-    auto* prefix = ::new (memory) raw_prefix{release, name, no_owner, size};
-    auto* res = ::new (static_cast<void*>(prefix + 1)) resource(&raw_ops, 0, 0);
-    resource_state::make(life_state::idle, storage_kind::heap).store(res);
+    heap_prefix_of(res).release = release;
+    heap_prefix_of(res).name = name;
     return res->payload();
 }
 
@@ -115,7 +121,7 @@ void devres_free(void* res) noexcept
     if (!res)
         return;
     resource* header = resource::of(res);
-    require_idle(raw_prefix_of(header).owner, "devres_free", header);
+    require_idle(heap_prefix_of(header).owner, "devres_free", header);
     free_resource(header);
 }
 
@@ -134,7 +140,7 @@ void devres_add(devres_head* head, void* res) noexcept
 void* devres_find(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
     const callback_guard held(head, "devres_find");
-    resource* res = newest_match_locked(head, release, match, match_data);
+    resource* res = newest_match_locked(head, {release, match, match_data});
     return res ? res->payload() : nullptr;
 }
 
@@ -146,7 +152,7 @@ void* devres_get(devres_head* head, void* new_res, dr_match_t match, void* match
     {
         const callback_guard held(head, "devres_get");
         require_idle(head, "devres_get", fresh);
-        found = newest_match_locked(head, raw_prefix_of(fresh).release, match, match_data);
+        found = newest_match_locked(head, {heap_prefix_of(fresh).release, match, match_data});
         if (!found)
             add_locked(head, fresh);
     }
@@ -160,13 +166,13 @@ void* devres_get(devres_head* head, void* new_res, dr_match_t match, void* match
 
 void* devres_remove(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
-    resource* res = take(head, "devres_remove", release, match, match_data);
+    resource* res = take(head, "devres_remove", {release, match, match_data});
     return res ? res->payload() : nullptr;
 }
 
 int devres_destroy(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
-    resource* res = take(head, "devres_destroy", release, match, match_data);
+    resource* res = take(head, "devres_destroy", {release, match, match_data});
     if (!res)
         return -ENOENT;
     free_resource(res);
@@ -178,7 +184,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
     pass one(head);
     {
         const callback_guard held(head, "devres_release");
-        resource* res = newest_match_locked(head, release, match, match_data);
+        resource* res = newest_match_locked(head, {release, match, match_data});
         if (!res)
             return -ENOENT;
         one.claim_locked(head, res);
@@ -192,9 +198,10 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
 {
     if (!fn)
         return;
+    const query wanted{release, match, match_data};
     const callback_guard held(head, "devres_for_each_res");
-    for (resource* res = newest_match_locked(head, release, match, match_data); res;
-         res = match_locked(head, list_of(head).older_locked(res), release, match, match_data))
+    for (resource* res = newest_match_locked(head, wanted); res;
+         res = match_locked(head, list_of(head).older_locked(res), wanted))
         call_visit(head, fn, res->payload(), data);
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 //
-// Memory that this folder allocates itself: what devres_alloc returns, and the markers of groups.
+// Memory that this folder allocates itself, with storage `heap`: what devres_alloc returns, and the markers
+// of groups.
 #pragma once
 
 #include "env/env.h"
@@ -8,28 +9,31 @@
 
 namespace devres::detail {
 
-// In front of the header of a resource of devres_alloc. The size comes last: see exact_size().
-struct alignas(16) raw_prefix {
-    dr_release_t release;
+// In front of the header of such a resource. The size comes last: see exact_size().
+struct alignas(16) heap_prefix {
+    dr_release_t release; // of what devres_alloc has made, as `name` is
     const char* name;
     devres_head* owner; // that it was added to last; guarded by the lock of that head
     std::size_t size;   // of the payload
 };
 
-inline raw_prefix& raw_prefix_of(resource* res) noexcept
+inline heap_prefix& heap_prefix_of(resource* res) noexcept
 {
-    return reinterpret_cast<raw_prefix*>(res)[-1]; // SAFETY: storage `heap` has one
+    return reinterpret_cast<heap_prefix*>(res)[-1]; // SAFETY: storage `heap` has one
 }
-inline const raw_prefix& raw_prefix_of(const resource* res) noexcept
+inline const heap_prefix& heap_prefix_of(const resource* res) noexcept
 {
-    return raw_prefix_of(const_cast<resource*>(res)); // SAFETY: made const again
+    return heap_prefix_of(const_cast<resource*>(res)); // SAFETY: made const again
 }
 
-extern const resource_ops raw_ops;
+extern const resource_ops raw_ops; // of what devres_alloc makes
 
-// Frees a resource of storage `heap`: one of devres_alloc, or the marker of a group.
-void free_resource(resource* res) noexcept;
-void free_marker(resource* res) noexcept;
+// Makes an idle resource. Its prefix says the size only.
+// Returns: null on no memory, or if `size` is too large.
+resource* allocate_resource(upstream* source, const resource_ops* ops, std::size_t size,
+                            const allocation_request& request) noexcept;
+// `source` is the one that the marker of a group was allocated from; all others came from no upstream.
+void free_resource(resource* res, upstream* source = nullptr) noexcept;
 
 // The bytes of the payload, which the header does not say for every kind.
 // Whoever allocates a block of its own for a resource (storage `heap`, `block` or `shared`) puts the
@@ -56,6 +60,15 @@ inline void tell(const char* op, devres_head* head, const description& what) noe
 {
     if (what) [[unlikely]]
         log_event(op, head, what);
+}
+
+[[noreturn]] void bug_not_idle(devres_head* head, const char* function, const resource* res) noexcept;
+
+// Idle is the only life in which a resource is its caller's. BUG in all others.
+inline void require_idle(devres_head* head, const char* function, const resource* res) noexcept
+{
+    if (resource_state::of(res).life() != life_state::idle) [[unlikely]]
+        bug_not_idle(head, function, res);
 }
 
 } // namespace devres::detail

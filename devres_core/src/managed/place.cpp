@@ -27,7 +27,7 @@ bool place::take_shared(const resource_ops* ops, std::size_t size, std::size_t a
 
 void place::replace_locked(devres_head* head, resource* old) noexcept
 {
-    list_of(head).link_behind_locked(res_, resource_state::of(res_), old);
+    list_of(head).link_behind_locked(res_, life_state::constructing, old);
     listed_ = true;
     note_linked_locked(head, res_);
     note_unlinked_locked(head, old);

@@ -4,7 +4,7 @@
 //
 // An intrusive, doubly linked list, oldest resource first. It is its own capability: the functions ending in
 // `_locked` require that the calling thread holds the list through a `guard` or a `callback_guard`, which are
-// defined, like these functions, in src/list/list.h.
+// defined, like those of these functions that know the state of a resource, in src/list/list.h.
 //
 // Invariants
 // 1. Following `next` from the list visits every listed resource from the oldest to the newest; following
@@ -22,7 +22,6 @@
 
 namespace devres::detail {
 
-class resource_state;
 enum class life_state : std::uint32_t;
 
 class DEVRES_CAPABILITY resource_list {
@@ -31,23 +30,22 @@ public:
     resource_list(const resource_list&) = delete;
     resource_list& operator=(const resource_list&) = delete;
 
-    bool empty_locked() const noexcept DEVRES_REQUIRES(this);
+    bool empty_locked() const noexcept DEVRES_REQUIRES(this) { return ends_.next == &ends_; }
 
     // Walking: null at either end.
-    resource* newest_locked() const noexcept DEVRES_REQUIRES(this);
-    resource* oldest_locked() const noexcept DEVRES_REQUIRES(this);
-    resource* older_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
-    resource* newer_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
+    resource* newest_locked() const noexcept DEVRES_REQUIRES(this) { return at(ends_.prev); }
+    resource* oldest_locked() const noexcept DEVRES_REQUIRES(this) { return at(ends_.next); }
+    resource* older_locked(const resource* res) const noexcept DEVRES_REQUIRES(this) { return at(res->prev); }
+    resource* newer_locked(const resource* res) const noexcept DEVRES_REQUIRES(this) { return at(res->next); }
 
-    // Puts `res` on the list as its newest resource; `state` is stored with the list's epoch.
-    void link_locked(resource* res, resource_state state) noexcept DEVRES_REQUIRES(this);
+    // Puts `res` on the list as its newest resource. Its life is `life` from now on, here and below.
+    void link_locked(resource* res, life_state life) noexcept DEVRES_REQUIRES(this);
     // The same for a resource that is not known to anybody yet, and whose state has the list's epoch.
-    void link_new_locked(resource* res) noexcept DEVRES_REQUIRES(this);
+    void link_new_locked(resource* res) noexcept DEVRES_REQUIRES(this) { chain(res, ends_.prev, &ends_); }
     // Puts `res` right behind `older`, as the next newer one: it is released just before `older`.
-    void link_behind_locked(resource* res, resource_state state, resource* older) noexcept
-        DEVRES_REQUIRES(this);
-    // Takes `res` off the list. Its life is `after` from now on.
-    void unlink_locked(resource* res, life_state after) noexcept DEVRES_REQUIRES(this);
+    void link_behind_locked(resource* res, life_state life, resource* older) noexcept DEVRES_REQUIRES(this);
+    // Takes `res` off the list.
+    void unlink_locked(resource* res, life_state life) noexcept DEVRES_REQUIRES(this);
     // True if `res` is whole and on the list now: not being constructed, and not in a pass.
     bool is_listed_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
     // True if the epoch of `res` is the list's: no pass has detached it together with everything else.
@@ -63,8 +61,18 @@ private:
     friend class guard;
     friend class callback_guard;
 
-    resource* at(links* place) const noexcept DEVRES_REQUIRES(this);
-    static void chain(resource* res, links* older, links* newer) noexcept;
+    resource* at(links* place) const noexcept DEVRES_REQUIRES(this)
+    {
+        return place == &ends_ ? nullptr : static_cast<resource*>(place); // SAFETY: all others are resources
+    }
+    static void chain(resource* res, links* older, links* newer) noexcept
+    {
+        // In this order the compiler does not join the two stores to `res` by way of a vector register.
+        res->next = newer;
+        older->next = res;
+        res->prev = older;
+        newer->prev = res;
+    }
 
     head_lock lock_;
     // The thread that is in a match or for_each callback under this lock, or null.

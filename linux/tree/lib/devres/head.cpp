@@ -51,16 +51,12 @@ allocation_request request(unsigned gfp, int nid, unsigned long caller) noexcept
 resource* allocate(const resource_ops* ops, devres_fn release, unsigned long size, const char* name,
                    const allocation_request& request) noexcept
 {
-    constexpr unsigned long front = sizeof(raw_prefix) + sizeof(resource);
-    unsigned long bytes = 0;
-    if (__builtin_add_overflow(front, size, &bytes))
-        return nullptr;
-    void* memory = env_allocate(nullptr, bytes, alignof(raw_prefix), request);
-    if (!memory)
-        return nullptr;
-    auto* prefix = ::new (memory) raw_prefix{as<dr_release_t>(release), name, no_owner, size};
-    return ::new (static_cast<void*>(prefix + 1))
-        resource(ops, 0, resource_state::make(life_state::idle, storage_kind::heap).bits());
+    resource* res = allocate_resource(nullptr, ops, size, request);
+    if (res) {
+        heap_prefix_of(res).release = as<dr_release_t>(release);
+        heap_prefix_of(res).name = name;
+    }
+    return res;
 }
 
 #if defined(DEVRES_COUNTS)
@@ -405,9 +401,8 @@ void* devres_head_krealloc(devres_head* head, void* p, unsigned long size, unsig
         const guard held(h, "devres_head_krealloc");
         old = find_locked(h, the_memory(p));
         if (old) {
-            raw_prefix_of(fresh).owner = h;
-            list_of(h).link_behind_locked(
-                fresh, resource_state::make(life_state::listed, storage_kind::heap), old);
+            heap_prefix_of(fresh).owner = h;
+            list_of(h).link_behind_locked(fresh, life_state::listed, old);
             list_of(h).unlink_locked(old, life_state::idle);
         }
     }
