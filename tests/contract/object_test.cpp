@@ -349,21 +349,50 @@ struct parked_and_throwing {
 // A8: the constructor throws while a pass has its place, and has not come to it yet.
 TYPED_TEST(ObjectContract, AConstructorMayThrowBeforeThePassComesToIt)
 {
-    doorway inside;
-    doorway leave;
-    this->add("older");
-    std::thread maker([&, owner = this->owner] {
-        EXPECT_THROW((void)TypeParam::template create<parked_and_throwing>(owner, &inside, &leave), int);
-    });
-    inside.pass();
-    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] {
-                  leave.open();
-                  maker.join();
-              }));
-    devres_release_all(this->head());
-    EXPECT_THAT(this->log.take(), ElementsAre("older"));
-    EXPECT_THAT(this->warnings.take(), ElementsAre()) << "nothing is left to report";
-    EXPECT_EQ(0u, this->listed());
+    for (const bool by_group : {false, true}) {
+        doorway inside;
+        doorway leave;
+        void* group = TypeParam::open_group(this->owner, nullptr);
+        this->add("older");
+        std::thread maker([&, owner = this->owner] {
+            EXPECT_THROW((void)TypeParam::template create<parked_and_throwing>(owner, &inside, &leave), int);
+        });
+        inside.pass();
+        ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] {
+                      leave.open();
+                      maker.join();
+                  }));
+        EXPECT_EQ(2,
+                  by_group ? TypeParam::release_group(this->owner, group) : devres_release_all(this->head()));
+        EXPECT_THAT(this->log.take(), ElementsAre("older"));
+        EXPECT_THAT(this->warnings.take(), ElementsAre()) << "nothing is left to report";
+        EXPECT_EQ(0u, this->listed());
+    }
+}
+
+// A8, G5: a constructor that has finished when the release of its group comes to it is as good as any.
+TYPED_TEST(ObjectContract, AConstructorMayFinishBeforeThePassComesToIt)
+{
+    for (const bool by_group : {false, true}) {
+        doorway inside;
+        doorway leave;
+        parked* made = nullptr;
+        step* s = this->make("-");
+        void* group = TypeParam::open_group(this->owner, nullptr);
+        std::thread maker([&, owner = this->owner] {
+            made = TypeParam::template create<parked>(owner, &inside, &leave, s);
+        });
+        inside.pass();
+        ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] {
+                      leave.open();
+                      maker.join();
+                      EXPECT_TRUE(made);
+                  }));
+        EXPECT_EQ(2,
+                  by_group ? TypeParam::release_group(this->owner, group) : devres_release_all(this->head()));
+        EXPECT_THAT(this->log.take(), ElementsAre("+", "-"));
+        EXPECT_THAT(this->warnings.take(), ElementsAre());
+    }
 }
 
 // A8: the same when a pass has come to it, has reported it, and has left it to the constructing thread.

@@ -220,15 +220,16 @@ TEST(DevresUpstreamTest, MemoryComesFromTheChosenUpstream)
     EXPECT_EQ(0u, dma.live);
 }
 
-// C16: a pass holds a resource while the epochs of its head come round once. None of them is the pass's own,
-// in which the resource would look listed.
-TEST_F(DevresHeadTest, AnEpochThatAPassStillUsesIsSteppedOver)
+// C16: a pass holds a resource, and the caller another one that was released before, while the epochs of the
+// head come round once. In none of them does either look listed.
+TEST_F(DevresHeadTest, WhatIsNotOnTheListLooksListedInNoEpoch)
 {
     struct silent_node : devres_node {
         silent_node() { devres_node_init(this, nullptr); }
     };
     struct comes_round {
         devres_head* head;
+        silent_node idle;
         silent_node older;
         silent_node younger;
         int looked_listed = 0;
@@ -240,15 +241,21 @@ TEST_F(DevresHeadTest, AnEpochThatAPassStillUsesIsSteppedOver)
                 devres_node_add(self->head, &self->younger);
                 devres_release_all(self->head);
                 self->looked_listed += devres_node_remove(self->head, &self->older) ? 1 : 0;
+                self->looked_listed += devres_node_remove(self->head, &self->idle) ? 1 : 0;
             }
         }
     };
-    comes_round all{head, {}, {}};
-    devres_node_add(head, &all.older);
-    ASSERT_EQ(0, managed::add_action(&owner, &comes_round::release, &all));
-    EXPECT_EQ(2, devres_release_all(head));
-    EXPECT_EQ(0, all.looked_listed);
-    EXPECT_EQ(0u, listed());
+    for (const bool by_group : {false, true}) {
+        comes_round all{head, {}, {}, {}};
+        devres_node_add(head, &all.idle);
+        devres_release_all(head);
+        void* group = devres_open_group(head, nullptr);
+        devres_node_add(head, &all.older);
+        ASSERT_EQ(0, managed::add_action(&owner, &comes_round::release, &all));
+        EXPECT_EQ(2, by_group ? devres_release_group(head, group) : devres_release_all(head));
+        EXPECT_EQ(0, all.looked_listed) << by_group;
+        EXPECT_EQ(0u, listed());
+    }
 }
 
 } // namespace

@@ -24,7 +24,7 @@ inline std::size_t checked_count(const devres_head& head)
     for (const resource* res = list_of(h).oldest_locked(); res; res = list_of(h).newer_locked(res), ++n) {
         const life_state life = resource_state::of(res).life();
         const bool marked = life == life_state::listed || life == life_state::constructing;
-        if (list_of(h).older_locked(res) != older || !marked || !list_of(h).is_current_locked(res))
+        if (list_of(h).older_locked(res) != older || !marked || !list_of(h).holds_locked(res))
             std::abort();
         older = res;
     }

@@ -61,29 +61,22 @@ bool is_wholly_inside(const resource* marker, const group* g) noexcept
 }
 
 // Moves the resources of `whole`, and the groups wholly inside, to `into`.
-// Returns: how many were left to the threads that are still constructing them.
-int collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_REQUIRES(list_of(head))
+void collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_REQUIRES(list_of(head))
 {
     resource* first = marker_of(whole);
     resource* end = whole->closed ? list_of(head).newer_locked(&whole->end) : nullptr;
     for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
         if (group* g = group_of(res))
             ++g->seen;
-    int abandoned = 0;
     for (resource* res = first; res != end;) {
         resource* newer = list_of(head).newer_locked(res);
         group* g = group_of(res);
-        if (resource_state::of(res).life() == life_state::constructing) {
-            list_of(head).unlink_locked(res, life_state::abandoned);
-            ++abandoned;
-        } else if (!g || is_wholly_inside(res, g)) {
+        if (!g || is_wholly_inside(res, g))
             into.take_locked(head, res);
-        } else {
+        else
             g->seen = 0;
-        }
         res = newer;
     }
-    return abandoned;
 }
 
 } // namespace
@@ -160,13 +153,12 @@ int devres_release_group(devres_head* head, void* id) noexcept
 {
     pass inside(head);
     bool empty = false;
-    int abandoned = 0;
     {
         const guard held(head, "devres_release_group");
         empty = list_of(head).empty_locked();
         if (group* g = find_locked(head, id)) {
             inside.join_locked(head);
-            abandoned = collect_locked(head, g, inside);
+            collect_locked(head, g, inside);
         }
     }
     if (inside.is_empty()) { // it would have taken the markers, at least
@@ -174,9 +166,6 @@ int devres_release_group(devres_head* head, void* id) noexcept
             warn("release_group", head, "no such group (id %p)", id);
         return 0;
     }
-    if (abandoned != 0)
-        warn("release_group", head, "%d released while still being constructed; the constructing calls fail",
-             abandoned);
     return inside.complete();
 }
 

@@ -75,10 +75,10 @@ inline void resource_list::unlink_locked(resource* res, life_state life) noexcep
 {
     res->next->prev = res->prev;
     res->prev->next = res->next;
-    set_life(res, life);
+    resource_state::of(res).with(life).with_epoch(no_epoch).store(res, std::memory_order_release);
 }
 
-inline bool resource_list::is_current_locked(const resource* res) const noexcept
+inline bool resource_list::holds_locked(const resource* res) const noexcept
 {
     return resource_state::of(res).has_epoch(epoch_);
 }

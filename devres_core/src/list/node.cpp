@@ -41,7 +41,7 @@ using namespace detail;
 
 devres_node::~devres_node()
 {
-    if (resource_state::of(&res_).is_taken())
+    if (resource_state::of(&res_).life() == life_state::listed)
         bug("~devres_node", head_.load(std::memory_order_relaxed), describe(&res_),
             "destroyed while still listed");
 }
@@ -49,7 +49,7 @@ devres_node::~devres_node()
 void devres_node_init(devres_node* node, void (*release)(devres_head*, devres_node*),
                       const char* name) noexcept
 {
-    if (resource_state::of(&node->res_).is_taken())
+    if (resource_state::of(&node->res_).life() == life_state::listed)
         bug("devres_node_init", node->head_.load(std::memory_order_relaxed), describe(&node->res_),
             "still listed");
     node->res_.ops = &node_ops;

@@ -11,23 +11,23 @@ namespace detail {
 
 // --- Under the lock ----------------------------------------------------------------------------------------
 
-// An epoch in which no pass has resources: one that comes round again while an older pass still has some
-// would make those look listed (C16).
-std::uint32_t pass::free_epoch_locked(devres_head* head) noexcept
+// True if something in a pass has that epoch: it would look listed if the list had it, too (C16).
+bool pass::is_in_use_locked(devres_head* head, std::uint32_t epoch) noexcept
 {
-    std::uint32_t epoch = list_of(head).epoch_locked() + epoch_step;
-    for (const pass* p = passes_of(head); p;) {
-        const bool in_use = p->epoch_ == epoch;
-        epoch += in_use ? epoch_step : 0;
-        p = in_use ? passes_of(head) : p->next_; // once more for the next epoch
-    }
-    return epoch;
+    for (const pass* p = passes_of(head); p; p = p->next_)
+        if (p->epoch_ == epoch)
+            return true;
+    return epoch == no_epoch;
 }
 
 void pass::take_all_locked(devres_head* head) noexcept
 {
     epoch_ = list_of(head).epoch_locked();
-    pending_ = list_of(head).detach_all_locked(free_epoch_locked(head));
+    std::uint32_t next = epoch_;
+    do
+        next += epoch_step;
+    while (is_in_use_locked(head, next));
+    pending_ = list_of(head).detach_all_locked(next);
 }
 
 void pass::note_attach_locked(devres_head* head) noexcept

@@ -50,7 +50,7 @@ public:
     // Takes one resource off the list, to be released before those that were taken so far.
     void take_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
     {
-        list_of(head).unlink_locked(res, life_state::detached);
+        list_of(head).unlink_locked(res, resource_state::of(res).life());
         res->prev = pending_;
         pending_ = res;
     }
@@ -102,7 +102,6 @@ private:
     // A pass that waits for nothing but other passes is itself not waited for: so two ends do not wait for
     // each other. The table "A pass" says who moves one from which to which.
     enum class activity : std::uint32_t { active, waiting, dismissed };
-    static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
 
     activity now() const noexcept { return static_cast<activity>(activity_.load(std::memory_order_acquire)); }
     bool change(activity from, activity to) noexcept
@@ -120,7 +119,8 @@ private:
             p = p->next_;
         return p;
     }
-    static std::uint32_t free_epoch_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    static bool is_in_use_locked(devres_head* head, std::uint32_t epoch) noexcept
+        DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -144,7 +144,7 @@ private:
     const resource* announced_ = nullptr; // the newest one, if a log hook has been told of its release
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head has ended inside a callback of this pass
-    std::uint32_t epoch_ = no_epoch; // of what was taken in one step
+    std::uint32_t epoch_ = no_epoch; // of what it has taken
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
     int rounds_ = 0; // in which this thread's callbacks have attached something (end.cpp)
     kind kind_;

@@ -21,8 +21,7 @@ namespace devres::detail {
 enum class life_state : std::uint32_t {
     none = 0,         // never initialised
     idle = 1,         // initialised, and not on a head
-    listed = 2,       // on a list, or in the pass that has taken everything off it
-    detached = 3,     // taken off the list by one thread, which has it alone
+    listed = 2,       // on a list, or in a pass
     constructing = 4, // as listed, but the constructor of its object is still running
     abandoned = 5,    // released while it was being constructed: it belongs to the constructing thread
     cancelled = 6,    // its constructor failed while a pass had it: only its memory is left to be freed
@@ -40,18 +39,21 @@ enum class storage_kind : std::uint32_t {
 // The epoch of a list counts in steps of this, so that it can be compared with a state without a shift.
 inline constexpr unsigned epoch_shift = 11;
 inline constexpr std::uint32_t epoch_step = 1u << epoch_shift;
+// No list ever has this one: it is that of what is on no list.
+inline constexpr std::uint32_t no_epoch = ~(epoch_step - 1);
 
 class resource_state {
 public:
     static constexpr unsigned size_classes = 32;
 
     constexpr explicit resource_state(std::uint32_t bits) noexcept : bits_(bits) {}
+    // That of a resource which is on no list.
     static constexpr resource_state make(life_state life, storage_kind storage,
                                          unsigned size_class = 0) noexcept
     {
         return resource_state(static_cast<std::uint32_t>(life) |
                               static_cast<std::uint32_t>(storage) << storage_shift |
-                              size_class << class_shift);
+                              size_class << class_shift | no_epoch);
     }
     static resource_state of(const resource* res,
                              std::memory_order order = std::memory_order_relaxed) noexcept
@@ -64,11 +66,6 @@ public:
     }
 
     constexpr life_state life() const noexcept { return static_cast<life_state>(bits_ & life_mask); }
-    // On a list, or in a pass.
-    constexpr bool is_taken() const noexcept
-    {
-        return life() == life_state::listed || life() == life_state::detached;
-    }
     constexpr storage_kind storage() const noexcept
     {
         return static_cast<storage_kind>(bits_ >> storage_shift & 7u);

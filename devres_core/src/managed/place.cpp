@@ -82,12 +82,12 @@ void place::give_up() noexcept
     if (devres_head* head = presence_.head()) {
         const guard held(head, function_);
         if (resource_state::of(res).life() == life_state::constructing) {
-            if (listed_ && !list_of(head).is_current_locked(res)) {
+            if (listed_ && !list_of(head).holds_locked(res)) {
                 set_life(res, life_state::cancelled); // a pass that has not come to it yet frees the memory
                 mine = false;
             } else if (listed_) {
                 note_unlinked_locked(head, res);
-                list_of(head).unlink_locked(res, life_state::detached);
+                list_of(head).unlink_locked(res, life_state::cancelled);
             }
         }
     }

@@ -35,7 +35,7 @@ template <class Fill>
 {
     unpoison(static_cast<char*>(slot) + sizeof(resource), what.size);
     const auto state = resource_state::make(what.life, storage_kind::slot, what.size_class())
-                           .with_epoch(list_of(head).epoch_locked());
+                           .with_epoch(linked ? list_of(head).epoch_locked() : no_epoch);
     auto* res = ::new (slot) resource(ops, what.size_field(), state.bits());
     fill(res->payload());
     if (linked) [[likely]] {

@@ -65,9 +65,7 @@ resource* index::first_unknown_locked(devres_head* head) noexcept
 {
     if (!boundary_)
         return list_of(head).newest_locked();
-    const life_state life = resource_state::of(boundary_).life();
-    if ((life != life_state::listed && life != life_state::constructing) ||
-        !list_of(head).is_current_locked(boundary_)) {
+    if (!list_of(head).holds_locked(boundary_)) {
         lose_boundary(); // released with a group; nobody knows any more what lay beside it
         return list_of(head).newest_locked();
     }
@@ -214,9 +212,7 @@ resource* index::find_locked(devres_head* head, const index_key& key) noexcept
     resource* res = tags_[cell] != empty ? cells_[cell] : nullptr;
     const std::uint32_t newest = res ? twin_of(res) : 0;
     for (std::uint32_t t = newest; res;) {
-        const life_state life = resource_state::of(res).life();
-        if ((life == life_state::listed || life == life_state::constructing) &&
-            list_of(head).is_current_locked(res))
+        if (list_of(head).holds_locked(res))
             return res;
         // In a pass. An older one of the same key may still be on the list.
         t = t ? twins_[t].older : newest;

@@ -95,8 +95,6 @@ public:
     resource* find_locked(devres_head* head, const index_key& key) noexcept DEVRES_REQUIRES(list_of(head));
 
 private:
-    static constexpr std::uint32_t no_epoch = 1; // no list has it, since epochs count in larger steps
-
     enum class age : bool { newest, oldest };
 
     struct twin {

@@ -112,7 +112,7 @@ void claim_known_locked(devres_head* head, resource* res, pass& one) noexcept
 unused_memory unlink_and_free_locked(devres_head* head, resource* res) noexcept
 {
     note_unlinked_locked(head, res);
-    list_of(head).unlink_locked(res, life_state::detached);
+    list_of(head).unlink_locked(res, life_state::free);
     return give_back_locked(head, res);
 }
 

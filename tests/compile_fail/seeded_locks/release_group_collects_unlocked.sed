@@ -4,7 +4,7 @@
 # expect: calling function '(join|collect)_locked' requires holding
 /^int devres_release_group\(/,/^\}/ {
     /inside\.join_locked\(head\);/ d
-    /abandoned = collect_locked\(/ d
+    /collect_locked\(/ d
     s/if \(group\* g = find_locked\(head, id\)\) \{/if (find_locked(head, id)) {/
-    s/^    if \(abandoned != 0\)/    inside.join_locked(head);\n    abandoned = collect_locked(head, nullptr, inside);\n&/
+    s/^    if \(inside\.is_empty/    inside.join_locked(head);\n    collect_locked(head, nullptr, inside);\n&/
 }

@@ -9,8 +9,8 @@
 // Invariants
 // 1. Following `next` from the list visits every listed resource from the oldest to the newest; following
 //    `prev` visits the same ones the other way round.
-// 2. A resource is on the list if and only if its life is `listed` or `constructing` and its epoch is the
-//    list's. Taking everything off in one step is therefore a change of the epoch.
+// 2. A resource is on the list if and only if its epoch is the list's. Taking everything off in one step is
+//    therefore a change of the epoch.
 #pragma once
 
 #include <atomic>
@@ -44,12 +44,12 @@ public:
     void link_new_locked(resource* res) noexcept DEVRES_REQUIRES(this) { chain(res, ends_.prev, &ends_); }
     // Puts `res` right behind `older`, as the next newer one: it is released just before `older`.
     void link_behind_locked(resource* res, life_state life, resource* older) noexcept DEVRES_REQUIRES(this);
-    // Takes `res` off the list.
+    // Takes `res` off the list. It has no epoch from now on.
     void unlink_locked(resource* res, life_state life) noexcept DEVRES_REQUIRES(this);
-    // True if `res` is whole and on the list now: not being constructed, and not in a pass.
+    // True if `res` is on the list now.
+    bool holds_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
+    // The same of one that is whole: not being constructed.
     bool is_listed_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
-    // True if the epoch of `res` is the list's: no pass has detached it together with everything else.
-    bool is_current_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
 
     std::uint32_t epoch_locked() const noexcept DEVRES_REQUIRES(this) { return epoch_; }
     // Takes everything off the list at once; from now on its epoch is `next_epoch`.
