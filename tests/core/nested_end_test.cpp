@@ -300,6 +300,30 @@ TEST_F(NestedEndTest, ACallbackMayAddAndDrainManyTimes)
     EXPECT_THAT(log.take(), SizeIs(3 * devres_max_passes));
 }
 
+// C12: nor do many callbacks that each add one thing and drain, one inside the other though they be.
+TEST_F(NestedEndTest, ManySiblingsMayEachAddAndDrain)
+{
+    static bench_owner* own;
+    static int released;
+    own = &owner;
+    released = 0;
+    struct busy {
+        static void run(int* added)
+        {
+            ASSERT_EQ(0, managed::add_action(own, [] { ++released; }));
+            ++*added;
+            devres_drain(&own->devres);
+        }
+    };
+    constexpr int siblings = 2 * devres_max_passes;
+    int added = 0;
+    for (int i = 0; i != siblings; ++i)
+        ASSERT_EQ(0, managed::add_action(&owner, &busy::run, &added));
+    EXPECT_EQ(siblings, devres_drain(head)) << "what they have added was released by their own drains";
+    EXPECT_EQ(siblings, added);
+    EXPECT_EQ(siblings, released);
+}
+
 // C12: the upstream to which an ending head gives its memory back attaches something: that is released, too.
 TEST_F(NestedEndTest, WhatAnUpstreamAttachesToAnEndingHeadIsReleased)
 {

@@ -154,6 +154,9 @@ bool owner_end::dismiss_others_locked(devres_head* head) noexcept
 void owner_end::finish_outer() noexcept
 {
     pass* outer = pending_outer();
+    // What its callbacks add counts as if this end were not between: else many of them that each drain would
+    // be taken for one that adds for ever.
+    mine_.rounds_ = outer->rounds_;
     const int before = outer->released();
     outer->run(); // its own loop goes on after this one has emptied it
     released_outside_ += outer->released() - before;
