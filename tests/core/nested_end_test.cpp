@@ -17,6 +17,7 @@
 
 using namespace devres;
 using namespace devres::test;
+using ::testing::Contains;
 using ::testing::Each;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -322,6 +323,126 @@ TEST_F(NestedEndTest, ManySiblingsMayEachAddAndDrain)
     EXPECT_EQ(siblings, devres_drain(head)) << "what they have added was released by their own drains";
     EXPECT_EQ(siblings, added);
     EXPECT_EQ(siblings, released);
+}
+
+// C12: what a constructor attaches before it drains is not added by a callback, and not cut off with what is.
+TEST_F(NestedEndTest, AConstructorOutsideCallbacksMayAddAndDrain)
+{
+    static NestedEndTest* test;
+    static int left;
+    static int released;
+    test = this;
+    released = 0;
+    struct chain {
+        static void run(int* n)
+        {
+            ++released;
+            if (--*n > 0) {
+                ASSERT_EQ(0, managed::add_action(&test->owner, &run, n));
+            }
+        }
+    };
+    struct drainer {
+        explicit drainer(int length)
+        {
+            left = length;
+            EXPECT_EQ(0, managed::add_action(&test->owner, &chain::run, &left));
+            devres_drain(&test->owner.devres);
+        }
+    };
+    (void)managed::create<drainer>(&owner, devres_max_passes); // the last that is released in any case
+    EXPECT_EQ(devres_max_passes, released);
+    EXPECT_THAT(warnings.take_one(), HasSubstr("constructed"));
+
+    struct endless_first {
+        endless_first()
+        {
+            drainer(10 * devres_max_passes);
+            EXPECT_THAT(test->warnings.take(), Contains(HasSubstr("still being added")).Times(1));
+            for (int i = 0; i != 3; ++i) {
+                released = 0;
+                drainer(2);
+                EXPECT_EQ(2, released) << i;
+            }
+        }
+    };
+    (void)managed::create<endless_first>(&owner);
+}
+
+// C12: but one that runs inside a callback is that callback.
+TEST_F(NestedEndTest, AConstructorInsideACallbackThatAddsForEverIsCutOff)
+{
+    static NestedEndTest* test;
+    test = this;
+    struct again {
+        explicit again(int* n)
+        {
+            EXPECT_EQ(0, managed::add_action(&test->owner, &run, n));
+            devres_drain(test->head);
+        }
+        static void run(int* n)
+        {
+            ASSERT_LE(++*n, 2 * devres_max_passes);
+            (void)managed::create<again>(&test->owner, n);
+        }
+    };
+    int calls = 0;
+    ASSERT_EQ(0, managed::add_action(&owner, &again::run, &calls));
+    devres_drain(head);
+    EXPECT_THAT(warnings.take(), Contains(HasSubstr("still being added")).Times(1));
+    EXPECT_LE(calls, devres_max_passes);
+}
+
+// C12: once an end in a callback has been cut off, what another thread attaches is still not this thread's.
+TEST_F(NestedEndTest, WhatAnotherThreadAttachesAfterACutOffIsReleased)
+{
+    static NestedEndTest* test;
+    static int healthy;
+    test = this;
+    healthy = 0;
+    struct again {
+        static void run(int* done)
+        {
+            ASSERT_EQ(0, managed::add_action(&test->owner, &run, done));
+            devres_drain(test->head);
+            if (std::exchange(*done, 1) == 0)
+                std::thread([] {
+                    ASSERT_EQ(0, managed::add_action(&test->owner, [] { ++healthy; }));
+                }).join();
+        }
+    };
+    int done = 0;
+    ASSERT_EQ(0, managed::add_action(&owner, &again::run, &done));
+    devres_drain(head);
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
+    EXPECT_EQ(1, healthy);
+}
+
+// G4, C14: a log hook that hears of a group's markers may end the owner.
+TEST_F(NestedEndTest, ALogHookMayEndTheOwnerOfARemovedGroup)
+{
+    static bench_owner* own;
+    static int ends_at;
+    static int heard;
+    for (const int nth : {1, 2}) {
+        own = new bench_owner(&upstream);
+        devres_head* its_head = &own->devres;
+        devres_node_add(its_head, &first);
+        int id = 0;
+        ASSERT_TRUE(devres_open_group(its_head, &id));
+        devres_close_group(its_head, &id);
+        ends_at = nth;
+        heard = 0;
+        devres_set_log([](const char* op, devres_head*, const char*, const char*, std::size_t) {
+            if (std::string(op) == "REM" && ++heard == ends_at)
+                delete own;
+        });
+        devres_remove_group(its_head, &id);
+        devres_set_log(nullptr);
+        EXPECT_EQ(nth, heard);
+        EXPECT_THAT(log.take(), ElementsAre("first"));
+        EXPECT_EQ(0u, upstream.live_blocks());
+    }
 }
 
 // C12: the upstream to which an ending head gives its memory back attaches something: that is released, too.

@@ -81,7 +81,8 @@ struct devres_owner_ops {
 // the head has been drained. Whoever passes one includes the header that defines it.
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
 // of a callable on it, and, if the owner ends in a release callback, the call that runs this callback: so it
-// must not be a member of such an owner.
+// must not be a member of such an owner. What it attaches to the head while the owner ends is released as
+// well; if it does so each time that something is given back, the end never comes.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, detail::upstream* upstream = nullptr) noexcept

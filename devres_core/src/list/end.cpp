@@ -104,8 +104,10 @@ inline owner_end::step owner_end::take_locked(devres_head* head) noexcept
     mine_.take_all_locked(head);
     if (!endless)
         return step::release;
-    for (pass* p = &mine_; p; p = p->outer_)
+    for (pass* p = &mine_; p && p->counts_; p = p->outer_) {
         p->rounds_ = devres_max_passes; // or each of them would begin the endless adding anew
+        p->attached_ = false;           // and what was attached is gone
+    }
     return step::cut_off;
 }
 

@@ -127,26 +127,25 @@ void devres_close_group(devres_head* head, void* id) noexcept
 
 void devres_remove_group(devres_head* head, void* id) noexcept
 {
-    group* g = nullptr;
+    pass markers(head);
     {
         const guard held(head, "devres_remove_group");
-        g = find_locked(head, id);
-        if (g) {
+        if (group* g = find_locked(head, id)) {
+            markers.claim_locked(head, marker_of(g));
             if (g->closed)
-                list_of(head).unlink_locked(&g->end, life_state::idle);
-            list_of(head).unlink_locked(marker_of(g), life_state::idle);
+                markers.take_locked(head, &g->end);
         }
     }
-    if (!g) {
+    if (markers.is_empty()) {
         warn("remove_group", head, "no such group (id %p)", id);
         return;
     }
-    const description end = g->closed ? event_of(&g->end) : description{};
-    const description what = event_of(marker_of(g));
-    // Before a log hook could end the owner, and with it what this goes back to.
-    free_resource(marker_of(g), upstream_of(head));
-    tell("REM", head, end);
-    tell("REM", head, what);
+    while (resource* marker = markers.pop()) {
+        const description what = event_of(marker);
+        markers.discard(marker); // before a log hook could end the owner, and with it the other marker
+        tell("REM", markers.head(), what);
+    }
+    markers.finish();
 }
 
 int devres_release_group(devres_head* head, void* id) noexcept

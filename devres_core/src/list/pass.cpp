@@ -33,7 +33,7 @@ void pass::take_all_locked(devres_head* head) noexcept
 void pass::note_attach_locked(devres_head* head) noexcept
 {
     for (pass* p = innermost_locked(head); p; p = p->outer_)
-        p->attached_ = true;
+        p->attached_ = p->counts_;
 }
 
 bool pass::is_here_locked(devres_head* head, kind what) noexcept

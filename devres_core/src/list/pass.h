@@ -146,9 +146,10 @@ private:
     block* kept_ = nullptr; // the head's memory, if the head has ended inside a callback of this pass
     std::uint32_t epoch_ = no_epoch; // of what it has taken
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
-    int rounds_ = 0; // in which this thread's callbacks have attached something (end.cpp)
     kind kind_;
-    bool attached_ = false; // one of them has done so since the last such round
+    bool counts_ = true; // what this thread attaches is added by a callback, not by a constructor alone (C12)
+    bool attached_ = false; // it has attached something since the last round that was counted
+    int rounds_ = 0;        // that were counted
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
 
@@ -159,7 +160,9 @@ inline void pass::join_locked(devres_head* head) noexcept
     outer_ = innermost_locked(head);
     next_ = passes_of(head);
     passes_of(head) = this;
+    counts_ = kind_ == kind::releasing;
     if (outer_) [[unlikely]] {
+        counts_ |= outer_->counts_;
         rounds_ = outer_->rounds_;
         attached_ = outer_->attached_;
     }
