@@ -7,6 +7,8 @@
 #include <fstream>
 #include <thread>
 
+#include <unistd.h>
+
 #include <devres/diagnostics.h>
 
 #include "process.h"
@@ -81,7 +83,13 @@ std::pmr::memory_resource& counted_memory()
 void leak_check_start()
 {
     log_before = devres::devres_set_log(count_event);
-    std::thread([] {}).join(); // ThreadSanitizer starts its own thread with our first one
+    // ThreadSanitizer starts its own thread with our first one, which must not be counted any more itself.
+    pid_t first = 0;
+    std::thread([&first] { first = gettid(); }).join();
+    const std::string task = "/proc/self/task/" + std::to_string(first);
+    while (access(task.c_str(), F_OK) ==
+           0) // the kernel wakes who joins a moment before it takes the thread off
+        std::this_thread::yield();
 }
 
 usage usage_now()
