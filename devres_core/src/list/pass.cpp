@@ -30,6 +30,17 @@ void pass::take_all_locked(devres_head* head) noexcept
     pending_ = list_of(head).detach_all_locked(next);
 }
 
+// Goes on counting where the pass around this one is.
+void pass::note_outer_locked(devres_head* head) noexcept
+{
+    outer_ = innermost_locked(head);
+    if (!outer_)
+        return;
+    counts_ |= outer_->counts_;
+    attached_ = outer_->attached_;
+    rounds_ = outer_->rounds_;
+}
+
 void pass::note_attach_locked(devres_head* head) noexcept
 {
     for (pass* p = innermost_locked(head); p; p = p->outer_)
@@ -120,7 +131,7 @@ void pass::free(resource* res, resource_state state) noexcept
     switch (state.storage()) {
     case storage_kind::slot:
         free_slot(res);
-        --others_; // which has it, if it counts
+        --others_; // a slot is not counted here as well, but where it was released, if it was
         return;
     case storage_kind::block:
         res->next = freed_.blocks;

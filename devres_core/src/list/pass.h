@@ -38,7 +38,10 @@ class pass {
 public:
     enum class kind : bool { releasing, constructing };
 
-    explicit pass(devres_head* head, kind what = kind::releasing) noexcept : head_(head), kind_(what) {}
+    explicit pass(devres_head* head, kind what = kind::releasing) noexcept
+        : head_(head), kind_(what), counts_(what == kind::releasing)
+    {
+    }
     pass(const pass&) = delete;
     pass& operator=(const pass&) = delete;
 
@@ -111,6 +114,7 @@ private:
                                                  std::memory_order_acq_rel);
     }
 
+    void note_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     // The pass of this thread that has joined last, or null.
     static pass* innermost_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
     {
@@ -147,9 +151,10 @@ private:
     std::uint32_t epoch_ = no_epoch; // of what it has taken
     int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
     kind kind_;
-    bool counts_ = true; // what this thread attaches is added by a callback, not by a constructor alone (C12)
-    bool attached_ = false; // it has attached something since the last round that was counted
-    int rounds_ = 0;        // that were counted
+    // For the cut-off (C12). README.md says what a round is.
+    bool counts_;           // false for a construction that is inside no callback
+    bool attached_ = false; // this thread has attached something since the last round
+    int rounds_ = 0;        // so far
     std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
 };
 
@@ -157,15 +162,10 @@ inline void pass::join_locked(devres_head* head) noexcept
 {
     head_ = head;
     source_ = upstream_of(head);
-    outer_ = innermost_locked(head);
     next_ = passes_of(head);
+    if (next_) [[unlikely]]
+        note_outer_locked(head);
     passes_of(head) = this;
-    counts_ = kind_ == kind::releasing;
-    if (outer_) [[unlikely]] {
-        counts_ |= outer_->counts_;
-        rounds_ = outer_->rounds_;
-        attached_ = outer_->attached_;
-    }
 }
 
 // Puts a resource on the head as its newest one.
