@@ -85,13 +85,15 @@ public:
     using atomic = typename Sync::template atomic<T>;
     using token = lock_mode;
 
-    // Takes the lock if it is biased to the calling thread. If false, the lock is not held: take acquire().
+    // Takes the lock if it is biased to the calling thread, or free. If false, it is not held: take acquire().
     [[nodiscard]] bool
     try_acquire(token* mode) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // the guards say what is held
     {
         const void* me = Sync::this_thread();
-        if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]]
-            return false;
+        if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
+            *mode = lock_mode::basic;
+            return try_basic();
+        }
         inside_.store(1, std::memory_order_relaxed);
         Sync::compiler_barrier();
         if (owner_.load(std::memory_order_relaxed) == me) [[likely]] {
@@ -104,20 +106,13 @@ public:
         return false;
     }
 
-    // Takes the lock, whoever it is biased to. Earns the bias.
+    // Takes the lock, whoever has it or it is biased to.
     [[nodiscard]] token acquire() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
     {
-        const void* me = Sync::this_thread();
-        const bool held = !parking<Sync>::anybody_sleeps(Sync::lot()) && lock_.try_acquire();
-        if (!held || owner_.load(std::memory_order_relaxed) != nullptr) [[unlikely]]
-            acquire_unusually(held);
-        if (candidate_ != me) {
-            still_needed_ = Sync::streak(ended_);
-            if (!earned_)
-                candidate_ = me;
-        } else if (--still_needed_ == 0) [[unlikely]] {
-            earn_bias(me);
-        }
+        // Somebody may sleep until this thread is not inside: see try_acquire().
+        parking<Sync>::wake(Sync::lot(), inside_, 1);
+        lock_.acquire();
+        take_over();
         return lock_mode::basic;
     }
 
@@ -158,19 +153,41 @@ public:
 private:
     friend struct ::model::lock_access;
 
-    // Somebody sleeps, perhaps until this thread is not inside (see try_acquire()), or has the lock, or it is
-    // biased. `held`: this thread has the basic lock already.
-    [[gnu::noinline, gnu::cold]] void acquire_unusually(bool held) noexcept
-        DEVRES_NO_THREAD_SAFETY_ANALYSIS // it returns with the lock, which a parameter says is held already
+    // Whoever finds that somebody sleeps leaves it to acquire(), which wakes.
+    [[gnu::noinline]] bool try_basic() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
     {
-        if (!held) {
-            parking<Sync>::wake(Sync::lot(), inside_, 1);
-            lock_.acquire();
-        }
-        if (owner_.load(std::memory_order_relaxed) != nullptr)
-            end_bias();
+        if (parking<Sync>::anybody_sleeps(Sync::lot()) || !lock_.try_acquire()) [[unlikely]]
+            return false;
+        take_over();
+        return true;
     }
 
+    // This thread has just taken the basic lock. Mostly it is on its way to a bias, and nothing else.
+    void take_over() noexcept
+    {
+        const bool unbiased = owner_.load(std::memory_order_relaxed) == nullptr;
+        if (unbiased && candidate_ == Sync::this_thread() && still_needed_ != 1) [[likely]]
+            --still_needed_;
+        else
+            take_over_specially();
+    }
+    [[gnu::noinline]] void take_over_specially() noexcept
+    {
+        const void* me = Sync::this_thread();
+        if (owner_.load(std::memory_order_relaxed) != nullptr)
+            end_bias();
+        if (candidate_ == me && --still_needed_ == 0)
+            earn_bias(me);
+        else if (candidate_ != me)
+            change_candidate(me);
+    }
+    void change_candidate(const void* me) noexcept
+    {
+        if (candidate_) // else it is as it was constructed
+            still_needed_ = Sync::streak(ended_);
+        if (!earned_)
+            candidate_ = me;
+    }
     [[gnu::noinline, gnu::cold]] void end_bias() noexcept
     {
         owner_.store(nullptr, std::memory_order_seq_cst);
