@@ -5,6 +5,8 @@
 
 #include <devres/managed.h>
 
+#include "list/list.h"
+
 using namespace devres;
 using namespace devres::test;
 using ::testing::AllOf;
@@ -256,6 +258,29 @@ TEST_F(DevresHeadTest, WhatIsNotOnTheListLooksListedInNoEpoch)
         EXPECT_EQ(0, all.looked_listed) << by_group;
         EXPECT_EQ(0u, listed());
     }
+}
+
+// C16 as well: what was released while its constructor runs is in no pass, and its epoch comes round.
+TEST_F(DevresHeadTest, AnAbandonedObjectLooksListedInNoEpoch)
+{
+    struct abandoned {
+        abandoned(devres_head* head, int* looked_listed)
+        {
+            constexpr unsigned epochs = 1u << 21;
+            devres_node younger;
+            devres_node_init(&younger, nullptr);
+            for (unsigned i = 0; i != epochs + 2; ++i) {
+                devres_node_add(head, &younger);
+                devres_release_all(head);
+                const detail::guard held(head, "test");
+                *looked_listed += detail::list_of(head).holds_locked(detail::resource::of(this)) ? 1 : 0;
+            }
+        }
+    };
+    int looked_listed = 0;
+    EXPECT_EQ(nullptr, managed::create<abandoned>(&owner, head, &looked_listed));
+    EXPECT_THAT(warnings.take_one(), HasSubstr("released while it is still being constructed"));
+    EXPECT_EQ(0, looked_listed);
 }
 
 } // namespace

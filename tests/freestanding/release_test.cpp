@@ -288,21 +288,4 @@ FREESTANDING_TEST(TheLogHookIsToldOfEachEvent)
     CHECK(trace::is(1000, size, 1000, size, 2000, size, 3000, size, 1));
 }
 
-FREESTANDING_TEST(AdaptersCanAskWhatIsThere)
-{
-    owner o;
-    CHECK(!detail::warn_if_not_empty("attach", &o.devres));
-    CHECK(warnings() == 0);
-    o.add(1);
-    node_item node(2);
-    devres_node_add(&o.devres, &node);
-    CHECK(detail::warn_if_not_empty("attach", &o.devres));
-    CHECK(warnings() == 1);
-    CHECK(contains(last_warning(),
-                   "attach: bench \"bench-1\": resources that are still there: 2: node node item"));
-    CHECK(!detail::releasing_here(&o.devres));
-    devres_release_all(&o.devres);
-    CHECK(trace::is(2, 1));
-}
-
 } // namespace

@@ -42,6 +42,8 @@ namespace detail {
 class pass;
 struct block;
 struct node_access;
+struct description;
+description describe(const resource* res) noexcept;
 
 // Where the one-step resources of a head live. Changed under the lock only; relaxed atomic, so that an
 // attach can see beforehand that there is no memory yet.
@@ -247,7 +249,8 @@ struct devres_node {
     devres_node& operator=(const devres_node&) = delete;
 
 private:
-    friend struct detail::node_access; // src/list/node.h
+    friend struct detail::node_access; // src/list/node.cpp
+    friend detail::description detail::describe(const detail::resource*) noexcept;
     friend void devres_node_init(devres_node*, void (*)(devres_head*, devres_node*), const char*) noexcept;
     friend void devres_node_add(devres_head*, devres_node*) noexcept;
     friend bool devres_node_remove(devres_head*, devres_node*) noexcept;

@@ -75,18 +75,12 @@ inline void resource_list::unlink_locked(resource* res, life_state life) noexcep
 {
     res->next->prev = res->prev;
     res->prev->next = res->next;
-    resource_state::of(res).with(life).with_epoch(no_epoch).store(res, std::memory_order_release);
+    set_life(res, life);
 }
 
 inline bool resource_list::holds_locked(const resource* res) const noexcept
 {
     return resource_state::of(res).has_epoch(epoch_);
-}
-
-inline bool resource_list::is_listed_locked(const resource* res) const noexcept
-{
-    const resource_state state = resource_state::of(res);
-    return state.life() == life_state::listed && state.has_epoch(epoch_);
 }
 
 inline resource* resource_list::detach_all_locked(std::uint32_t next_epoch) noexcept

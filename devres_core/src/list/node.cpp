@@ -2,8 +2,6 @@
 //
 // Nodes: resources in memory of the caller, whose attaching cannot fail.
 
-#include "list/node.h"
-
 #include <devres/env/errors.h>
 
 #include "list/pass.h"
@@ -12,28 +10,28 @@
 namespace devres {
 namespace detail {
 
+struct node_access {
+    static void release(devres_head* head, resource* res)
+    {
+        devres_node* node = container_of<&devres_node::res_>(res);
+        const auto release_it = node->release_;
+        set_life(res, life_state::idle); // from here on it is its owner's again, and its memory may be gone
+        if (release_it)
+            release_it(head, node);
+    }
+    // True if the node is on that head now.
+    static bool is_on_locked(devres_head* head, const devres_node* node) noexcept
+        DEVRES_REQUIRES(list_of(head))
+    {
+        return node->head_.load(std::memory_order_relaxed) == head && list_of(head).holds_locked(&node->res_);
+    }
+};
+
 namespace {
 
 constexpr resource_ops node_ops{resource_kind::node, &node_access::release, nullptr};
 
 } // namespace
-
-void node_access::release(devres_head* head, resource* res)
-{
-    devres_node* node = container_of<&devres_node::res_>(res);
-    const auto release_it = node->release_;
-    set_life(res, life_state::idle); // from here on it is its owner's again, and its memory may be gone
-    if (release_it)
-        release_it(head, node);
-}
-
-void node_access::describe(const resource* res, description* what) noexcept
-{
-    // SAFETY: made const again.
-    const devres_node* node = container_of<&devres_node::res_>(const_cast<resource*>(res));
-    what->name = node->name_;
-    what->code = reinterpret_cast<const void*>(node->release_);
-}
 
 } // namespace detail
 
@@ -80,8 +78,7 @@ bool devres_node_remove(devres_head* head, devres_node* node) noexcept
 {
     {
         const guard held(head, "devres_node_remove");
-        if (node->head_.load(std::memory_order_relaxed) != head ||
-            !list_of(head).is_listed_locked(&node->res_))
+        if (!node_access::is_on_locked(head, node))
             return false;
         list_of(head).unlink_locked(&node->res_, life_state::idle);
     }
@@ -95,8 +92,7 @@ int devres_node_release(devres_head* head, devres_node* node) noexcept
     pass one(head);
     {
         const guard held(head, "devres_node_release");
-        if (node->head_.load(std::memory_order_relaxed) != head ||
-            !list_of(head).is_listed_locked(&node->res_))
+        if (!node_access::is_on_locked(head, node))
             return -ENOENT;
         one.claim_locked(head, &node->res_);
     }

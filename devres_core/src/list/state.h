@@ -99,10 +99,10 @@ static_assert(resource_state::make(life_state::listed, storage_kind::slot).is_pl
 static_assert(!resource_state::make(life_state::constructing, storage_kind::slot).is_plain_slot());
 static_assert(!resource_state::make(life_state::listed, storage_kind::block).is_plain_slot());
 
-// Release, for a thread that finds out without the lock that a constructor has finished.
+// A life in which it is on no list. Release, for a thread that sees it without the lock.
 inline void set_life(resource* res, life_state life) noexcept
 {
-    resource_state::of(res).with(life).store(res, std::memory_order_release);
+    resource_state::of(res).with(life).with_epoch(no_epoch).store(res, std::memory_order_release);
 }
 
 } // namespace devres::detail

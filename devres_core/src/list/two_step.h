@@ -46,8 +46,6 @@ inline std::size_t exact_size(const resource* res) noexcept
     return res->ops->kind == resource_kind::action ? sizeof(action_payload) : res->size;
 }
 
-description describe(const resource* res) noexcept;
-
 // What those who listen are to be told of `res`, taken while it is there; empty if nobody listens.
 inline description event_of(const resource* res) noexcept
 {

@@ -28,7 +28,7 @@ bool take(resource* res, pass& one) noexcept
         shared.handle_gone = true;
         if (devres_head* head = shared.head) {
             const guard list_held(head, "devres_action");
-            taken = list_of(head).is_listed_locked(res);
+            taken = list_of(head).holds_locked(res);
             if (taken)
                 one.claim_locked(head, res);
         } else {

@@ -28,7 +28,7 @@ looked_up look_up_locked(devres_head* head, const void* p, const resource_ops* o
     }
     if (life == life_state::constructing)
         found.wrong = "still being constructed";
-    else if (!list_of(head).is_listed_locked(res))
+    else if (!list_of(head).holds_locked(res))
         found.wrong = "being released already";
     else if (!are_same_kind(res->ops, ops))
         found.wrong = ops == &memory_ops ? "not plain memory" : "another kind of resource";

@@ -52,7 +52,7 @@ resource* place::commit() noexcept
         const guard held(head, function_);
         whole = resource_state::of(res).life() == life_state::constructing;
         if (whole)
-            set_life(res, life_state::listed);
+            resource_state::of(res).with(life_state::listed).store(res, std::memory_order_release);
     }
     devres_head* head = presence_.head();
     if (whole) {
