@@ -13,6 +13,7 @@
 #include "support/environment.h"
 #include "support/threads.h"
 
+#include <devres/env/sanitizer.h>
 #include <devres/managed.h>
 
 using namespace devres;
@@ -141,6 +142,28 @@ TEST_F(EndTest, ACallbackOfAPassMayDrainTheHead)
     EXPECT_EQ(0u, listed());
     devres_drain(head);
     EXPECT_EQ(0u, upstream.live_blocks());
+}
+
+// What an inner drain frees is there for the next one: many of them take no more memory than a few.
+TEST_F(EndTest, ADrainInsideAPassGivesBackWhatItHasFreed)
+{
+    if (detail::checked_memory)
+        GTEST_SKIP() << "with AddressSanitizer no slot is used again";
+    const auto attach_and_drain = [this] {
+        for (int i = 0; i < 10; ++i)
+            ASSERT_TRUE(managed::kmalloc(&owner, 100));
+        EXPECT_EQ(10, devres_drain(head));
+    };
+    std::size_t after_one = 0;
+    ASSERT_EQ(0, managed::add_action(&owner, [&] {
+                  attach_and_drain();
+                  after_one = upstream.live_bytes();
+                  for (int i = 0; i < 50; ++i)
+                      attach_and_drain();
+                  EXPECT_EQ(after_one, upstream.live_bytes());
+              }));
+    EXPECT_EQ(1, devres_release_all(head));
+    EXPECT_NE(0u, after_one);
 }
 
 // --- The last reference on another thread ------------------------------------------------------------------

@@ -15,241 +15,201 @@ class owner_end {
 public:
     enum class head_afterwards : bool { lives, ends };
 
-    owner_end(devres_head* head, head_afterwards then, const char* function) noexcept
-        : mine_(head), then_(then), function_(function)
-    {
-    }
+    owner_end(head_afterwards then, const char* function) noexcept : then_(then), function_(function) {}
 
     // Returns: how many resources were released.
-    int run() noexcept;
+    int run(devres_head* head) noexcept
+    {
+        do {
+            unused_memory unused;
+            step next = step::look_again;
+            {
+                const guard held(head, function_);
+                next = look_locked(head, &unused);
+            }
+            if (unused)
+                free_unused(mine_.source_, unused);
+            if (next == step::finish_outer)
+                finish_outer();
+            else if (next == step::release)
+                release();
+            else if (next == step::cut_off)
+                cut_off();
+            else if (next == step::wait)
+                wait();
+        } while (mine_.head_); // null also if a callback has ended the owner, and with it the head
+        mine_.free_left();
+        return mine_.released_ + released_outside_;
+    }
 
 private:
     enum class step {
-        look_again,   // something was done outside the lock
+        look_again,   // unless this pass has left
         finish_outer, // a pass further down on this thread's stack has something to release
         release,      // everything on the list has been taken
         cut_off,      // the same, for the last time
         wait,         // other threads have to finish
-        done,
     };
 
-    // Each is called in one place only; inlining them saves an owner with few resources 50 instructions.
+    // It is called in one place only, but large.
     [[gnu::always_inline]] step look_locked(devres_head* head, unused_memory* unused) noexcept
-        DEVRES_REQUIRES(list_of(head));
-    [[gnu::always_inline]] step take_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-    [[gnu::always_inline]] step end_locked(devres_head* head, unused_memory* unused) noexcept
-        DEVRES_REQUIRES(list_of(head));
-    bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+        DEVRES_REQUIRES(list_of(head))
+    {
+        if (!mine_.head_)
+            mine_.join_locked(head);
+        if (mine_.is_last_locked(head))
+            return end_locked(head, unused);
+        // Another end may take the memory that this has freed, and what is taken next has another epoch,
+        // while nothing would keep that of what was freed (C16).
+        if (!mine_.freed_.empty()) {
+            *unused = take_back_locked(head, mine_.freed_, false);
+            if (!mine_.freed_.empty() || *unused)
+                return step::look_again;
+        }
+        // What is on the list is newer than what a pass over everything has pending; one over a part of it
+        // is finished first.
+        const pass* outer = pending_outer();
+        if (!list_of(head).empty_locked() && (!outer || outer->has_taken_all()))
+            return take_locked(head);
+        if (outer)
+            return step::finish_outer;
+        if (pass::is_busy_locked(head, mine_.thread_)) {
+            mine_.wait_locked(head);
+            return step::wait;
+        }
+        return end_locked(head, unused);
+    }
+
+    step take_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        const bool endless = mine_.attached_ && ++mine_.rounds_ >= devres_max_passes;
+        mine_.attached_ = false;
+        mine_.take_all_locked(head);
+        if (!endless)
+            return step::release;
+        for (pass* p = &mine_; p && p->counts_; p = p->outer_) {
+            p->rounds_ = devres_max_passes; // or each of them would begin the endless adding anew
+            p->attached_ = false;           // and what was attached is gone
+        }
+        return step::cut_off;
+    }
+
+    step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        // What a pass further down is just releasing lies in the head's memory, which therefore stays.
+        if (!mine_.outer_) {
+            *unused = mine_.forget_freed();
+            unused->slot_blocks = memory_of(head);
+            memory_of(head) = nullptr;
+        }
+        // A user's upstream may attach something, or be gone once this pass has left.
+        if (*unused && mine_.source_)
+            return step::look_again;
+        if (then_ == head_afterwards::lives || dismiss_others_locked(head))
+            mine_.leave_locked(head);
+        return step::look_again;
+    }
+
+    // The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
+    // thread must not touch the head again.
+    // Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head again.
+    bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        for (pass** at = &passes_of(head); pass* p = *at;) {
+            pass* next = p->next_; // a pass that is dismissed may be gone at once
+            if (p->thread_ == mine_.thread_) {
+                at = &p->next_;
+            } else if (p->change(pass::waiting, pass::dismissed)) {
+                env_wake(p->activity_);
+                *at = next;
+            } else {
+                return false;
+            }
+        }
+        for (pass* p = mine_.outer_; p; p = p->outer_) {
+            p->head_ = nullptr;
+            if (!p->outer_)
+                p->kept_ = memory_of(head); // the outermost one, which is the last to need it
+        }
+        memory_of(head) = nullptr;
+        return true;
+    }
+
     // The innermost pass further down on this thread's stack that has something pending: in a callback of it
     // the owner ends.
-    [[gnu::always_inline]] pass* pending_outer() const noexcept
+    pass* pending_outer() const noexcept
     {
         pass* p = mine_.outer_;
         while (p && !p->pending_)
             p = p->outer_;
         return p;
     }
-    step act(step next) noexcept;
-    void finish_outer() noexcept;
-    void release() noexcept;
-    void cut_off() noexcept;
-    step wait() noexcept;
+
+    void finish_outer() noexcept
+    {
+        pass* outer = pending_outer();
+        // What its callbacks add counts as if this end were not between: else many of them that each drain
+        // would be taken for one that adds for ever.
+        mine_.rounds_ = outer->rounds_;
+        const int before = outer->released_;
+        outer->run(); // its own loop goes on after this one has emptied it
+        released_outside_ += outer->released_ - before;
+    }
+
+    void release() noexcept
+    {
+        if (then_ == head_afterwards::ends && !warned_) {
+            warn(function_, mine_.head_, describe(mine_.pending_),
+                 "still on a head that is being destroyed; released now");
+            warned_ = true;
+        }
+        mine_.run();
+        clock_ = {}; // to release is not to wait
+    }
+
+    void cut_off() noexcept
+    {
+        if (!cut_off_)
+            warn(function_, mine_.head_, describe(mine_.pending_),
+                 "still being added after %d passes; the rest is freed without being released, and the "
+                 "captures of callables and the objects in it are not destroyed",
+                 devres_max_passes);
+        cut_off_ = true; // once: a handler that attaches something each time would be told for ever
+        while (resource* res = mine_.pop()) {
+            const resource_state state = resource_state::of(res);
+            if (state.life() == life_state::constructing && mine_.abandon(res))
+                continue;
+            if (state.storage() == storage_kind::callers)
+                set_life(res, life_state::idle);
+            else
+                mine_.discard(res);
+        }
+    }
+
+    void wait() noexcept
+    {
+        while (mine_.is(pass::waiting)) {
+            if (!env_wait(mine_.activity_, pass::waiting, clock_))
+                continue;
+            // Only an active pass may name the owner: nobody ends the head before it has looked again.
+            if (mine_.change(pass::waiting, pass::active))
+                warn(
+                    function_, mine_.head_,
+                    "has waited %lu ms for another thread that is still releasing or constructing a resource",
+                    clock_.milliseconds());
+        }
+        if (mine_.is(pass::dismissed))
+            mine_.head_ = nullptr;
+    }
 
     pass mine_;
     const head_afterwards then_;
     const char* const function_;
-    bool joined_ = false;
     bool warned_ = false;
     bool cut_off_ = false;
     int released_outside_ = 0; // by passes further down on the stack
     wait_clock clock_;
 };
-
-inline owner_end::step owner_end::look_locked(devres_head* head, unused_memory* unused) noexcept
-{
-    if (!joined_) {
-        joined_ = true;
-        mine_.join_locked(head);
-    }
-    const bool alone = passes_of(head) == &mine_ && !mine_.next_;
-    const bool empty = list_of(head).empty_locked();
-    if (alone && empty)
-        return end_locked(head, unused);
-    // Another end may take the memory that this has freed, and what is taken next has another epoch, while
-    // nothing would keep that of what was freed (C16).
-    if (!mine_.freed_.empty()) {
-        *unused = mine_.give_back_locked(head);
-        if (!mine_.freed_.empty() || *unused)
-            return step::look_again;
-    }
-    // What is on the list is newer than what a pass over everything has pending; one over a part of it is
-    // finished first.
-    const pass* outer = pending_outer();
-    if (!empty && (!outer || outer->has_taken_all()))
-        return take_locked(head);
-    if (outer)
-        return step::finish_outer;
-    if (pass::is_busy_locked(head, mine_.thread_)) {
-        mine_.activity_.store(static_cast<std::uint32_t>(pass::activity::waiting), std::memory_order_relaxed);
-        pass::call_waiting_locked(head); // who has waited for nobody but this one
-        return step::wait;
-    }
-    return end_locked(head, unused);
-}
-
-inline owner_end::step owner_end::take_locked(devres_head* head) noexcept
-{
-    const bool endless = mine_.attached_ && ++mine_.rounds_ >= devres_max_passes;
-    mine_.attached_ = false;
-    mine_.take_all_locked(head);
-    if (!endless)
-        return step::release;
-    for (pass* p = &mine_; p && p->counts_; p = p->outer_) {
-        p->rounds_ = devres_max_passes; // or each of them would begin the endless adding anew
-        p->attached_ = false;           // and what was attached is gone
-    }
-    return step::cut_off;
-}
-
-inline owner_end::step owner_end::end_locked(devres_head* head, unused_memory* unused) noexcept
-{
-    // What a pass further down is just releasing lies in the head's memory, which therefore stays.
-    if (!mine_.outer_) {
-        *unused = mine_.forget_freed();
-        unused->slot_blocks = memory_of(head);
-        memory_of(head) = nullptr;
-    }
-    // A user's upstream may attach something, or be gone once this pass has left.
-    if (*unused && mine_.source_)
-        return step::look_again;
-    if (then_ == head_afterwards::ends && !dismiss_others_locked(head))
-        return step::look_again;
-    mine_.leave_locked(head);
-    return step::done;
-}
-
-// The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
-// thread must not touch the head again.
-// Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head again.
-bool owner_end::dismiss_others_locked(devres_head* head) noexcept
-{
-    for (pass** at = &passes_of(head); pass* p = *at;) {
-        pass* next = p->next_; // a pass that is dismissed may be gone at once
-        if (p->thread_ == mine_.thread_) {
-            at = &p->next_;
-        } else if (p->change(pass::activity::waiting, pass::activity::dismissed)) {
-            env_wake(p->activity_);
-            *at = next;
-        } else {
-            return false;
-        }
-    }
-    for (pass* p = mine_.outer_; p; p = p->outer_) {
-        p->head_ = nullptr;
-        if (!p->outer_)
-            p->kept_ = memory_of(head); // the outermost one, which is the last to need it
-    }
-    memory_of(head) = nullptr;
-    return true;
-}
-
-void owner_end::finish_outer() noexcept
-{
-    pass* outer = pending_outer();
-    // What its callbacks add counts as if this end were not between: else many of them that each drain would
-    // be taken for one that adds for ever.
-    mine_.rounds_ = outer->rounds_;
-    const int before = outer->released();
-    outer->run(); // its own loop goes on after this one has emptied it
-    released_outside_ += outer->released() - before;
-}
-
-void owner_end::release() noexcept
-{
-    if (then_ == head_afterwards::ends && !warned_) {
-        warn(function_, mine_.head_, describe(mine_.pending_),
-             "still on a head that is being destroyed; released now");
-        warned_ = true;
-    }
-    mine_.run();
-    clock_ = {}; // to release is not to wait
-}
-
-void owner_end::cut_off() noexcept
-{
-    if (!cut_off_)
-        warn(function_, mine_.head_, describe(mine_.pending_),
-             "still being added after %d passes; the rest is freed without being released, and the captures "
-             "of callables and the objects in it are not destroyed",
-             devres_max_passes);
-    cut_off_ = true; // once: a handler that attaches something each time would be told for ever
-    while (resource* res = mine_.pop()) {
-        const resource_state state = resource_state::of(res);
-        if (state.life() == life_state::constructing && mine_.abandon(res))
-            continue;
-        if (state.storage() == storage_kind::callers)
-            set_life(res, life_state::idle);
-        else
-            mine_.discard(res);
-    }
-}
-
-// Returns: `done` if the head is not this pass's business any more.
-owner_end::step owner_end::wait() noexcept
-{
-    using activity = pass::activity;
-    while (mine_.now() == activity::waiting) {
-        if (!env_wait(mine_.activity_, static_cast<std::uint32_t>(activity::waiting), clock_))
-            continue;
-        // Only an active pass may name the owner: nobody ends the head before it has looked again.
-        if (mine_.change(activity::waiting, activity::active))
-            warn(function_, mine_.head_,
-                 "has waited %lu ms for another thread that is still releasing or constructing a resource",
-                 clock_.milliseconds());
-    }
-    return mine_.now() == activity::active ? step::look_again : step::done;
-}
-
-// Returns: `next`, unless that is over.
-owner_end::step owner_end::act(step next) noexcept
-{
-    switch (next) {
-    case step::finish_outer:
-        finish_outer();
-        break;
-    case step::release:
-        release();
-        break;
-    case step::cut_off:
-        cut_off();
-        break;
-    case step::wait:
-        return wait();
-    case step::look_again:
-    case step::done:
-        break;
-    }
-    return next;
-}
-
-int owner_end::run() noexcept
-{
-    step next = step::look_again;
-    while (next != step::done && mine_.head_) {
-        unused_memory unused;
-        {
-            devres_head* head = mine_.head_;
-            const guard held(head, function_);
-            next = look_locked(head, &unused);
-        }
-        if (unused)
-            free_unused(mine_.source_, unused);
-        next = act(next);
-    }
-    if (!mine_.head_) // a callback has ended the owner, and with it the head
-        mine_.finish();
-    return mine_.released() + released_outside_;
-}
 
 } // namespace detail
 
@@ -257,7 +217,7 @@ using namespace detail;
 
 int devres_drain(devres_head* head) noexcept
 {
-    return owner_end(head, owner_end::head_afterwards::lives, "devres_drain").run();
+    return owner_end(owner_end::head_afterwards::lives, "devres_drain").run(head);
 }
 
 devres_head::~devres_head()
@@ -269,7 +229,7 @@ devres_head::~devres_head()
         if (list_.empty_locked() && !passes_ && !memory_)
             return;
     }
-    owner_end(this, owner_end::head_afterwards::ends, "~devres_head").run();
+    owner_end(owner_end::head_afterwards::ends, "~devres_head").run(this);
 }
 
 } // namespace devres

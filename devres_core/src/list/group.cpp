@@ -127,7 +127,7 @@ void devres_close_group(devres_head* head, void* id) noexcept
 
 void devres_remove_group(devres_head* head, void* id) noexcept
 {
-    pass markers(head);
+    pass markers;
     {
         const guard held(head, "devres_remove_group");
         if (group* g = find_locked(head, id)) {
@@ -150,7 +150,7 @@ void devres_remove_group(devres_head* head, void* id) noexcept
 
 int devres_release_group(devres_head* head, void* id) noexcept
 {
-    pass inside(head);
+    pass inside;
     bool empty = false;
     {
         const guard held(head, "devres_release_group");

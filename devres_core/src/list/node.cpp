@@ -89,7 +89,7 @@ bool devres_node_remove(devres_head* head, devres_node* node) noexcept
 
 int devres_node_release(devres_head* head, devres_node* node) noexcept
 {
-    pass one(head);
+    pass one;
     {
         const guard held(head, "devres_node_release");
         if (!node_access::is_on_locked(head, node))

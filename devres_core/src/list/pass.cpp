@@ -59,7 +59,7 @@ bool pass::is_here_locked(devres_head* head, kind what) noexcept
 bool pass::is_busy_locked(devres_head* head, const void* thread) noexcept
 {
     for (const pass* p = passes_of(head); p; p = p->next_)
-        if (p->thread_ != thread && p->now() == activity::active)
+        if (p->thread_ != thread && p->is(active))
             return true;
     return false;
 }
@@ -69,27 +69,14 @@ bool pass::is_busy_locked(devres_head* head, const void* thread) noexcept
 void pass::call_waiting_locked(devres_head* head) noexcept
 {
     for (pass* p = passes_of(head); p; p = p->next_)
-        if (p->now() == activity::waiting && !is_busy_locked(head, p->thread_) &&
-            p->change(activity::waiting, activity::active))
+        if (p->is(waiting) && !is_busy_locked(head, p->thread_) && p->change(waiting, active))
             env_wake(p->activity_);
 }
 
-// Does not touch the slots: the memory that they lie in is freed as a whole, by this pass or another.
-unused_memory pass::forget_freed() noexcept
+void pass::wait_locked(devres_head* head) noexcept
 {
-    others_ += static_cast<int>(freed_.slot_count);
-    const unused_memory unused{kept_, freed_.blocks};
-    kept_ = nullptr;
-    freed_ = {};
-    return unused;
-}
-
-unused_memory pass::give_back_locked(devres_head* head) noexcept
-{
-    const std::uint32_t before = freed_.slot_count;
-    const unused_memory unused = take_back_locked(head, freed_);
-    others_ += static_cast<int>(before - freed_.slot_count);
-    return unused;
+    activity_.store(waiting, std::memory_order_relaxed);
+    call_waiting_locked(head); // who has waited for nobody but this one
 }
 
 void pass::leave_locked(devres_head* head) noexcept
@@ -98,6 +85,7 @@ void pass::leave_locked(devres_head* head) noexcept
     while (*at != this)
         at = &(*at)->next_;
     *at = next_;
+    head_ = nullptr;
     if (passes_of(head)) [[unlikely]]
         call_waiting_locked(head);
 }
@@ -123,7 +111,6 @@ inline void pass::free_slot(resource* res) noexcept
             poison(res->payload(), exact_size(res));
     res->next = freed_.slots;
     freed_.slots = res;
-    ++freed_.slot_count;
 }
 
 void pass::free(resource* res, resource_state state) noexcept
@@ -131,7 +118,6 @@ void pass::free(resource* res, resource_state state) noexcept
     switch (state.storage()) {
     case storage_kind::slot:
         free_slot(res);
-        --others_; // a slot is not counted here as well, but where it was released, if it was
         return;
     case storage_kind::block:
         res->next = freed_.blocks;
@@ -162,7 +148,7 @@ void pass::release_rare(resource* res, resource_state state) noexcept
     }
     const resource_ops* ops = res->ops;
     if (state.life() != life_state::cancelled) {
-        others_ += ops->kind < resource_kind::group ? 1 : 0;
+        released_ += ops->kind < resource_kind::group ? 1 : 0;
         if (ops->release)
             ops->release(head_, res);
     }
@@ -177,6 +163,7 @@ inline void pass::release(resource* res) noexcept
         release_rare(res, state);
         return;
     }
+    ++released_;
     if (const auto release_it = res->ops->release) [[likely]]
         release_it(head_, res);
     free_slot(res);
@@ -204,24 +191,20 @@ void pass::run() noexcept
 
 int pass::finish() noexcept
 {
-    while (head_) {
+    while (devres_head* head = head_) {
         unused_memory unused;
-        bool left = false;
         {
-            const guard held(head_, "release");
-            unused = give_back_locked(head_);
+            const guard held(head, "release");
+            unused = take_back_locked(head, freed_, is_last_locked(head));
             // The environment's memory can be freed after leaving: a user's upstream may be gone by then.
-            left = freed_.empty() && (!unused || !source_);
-            if (left)
-                leave_locked(head_);
+            if (freed_.empty() && (!unused || !source_))
+                leave_locked(head);
         }
         if (unused)
             free_unused(source_, unused);
-        if (left)
-            return released();
     }
-    free_unused(source_, forget_freed());
-    return released();
+    free_left();
+    return released_;
 }
 
 } // namespace detail
@@ -230,7 +213,7 @@ using namespace detail;
 
 int devres_release_all(devres_head* head) noexcept
 {
-    pass all(head);
+    pass all;
     {
         const guard held(head, "devres_release_all");
         if (list_of(head).empty_locked())

@@ -38,15 +38,12 @@ class pass {
 public:
     enum class kind : bool { releasing, constructing };
 
-    explicit pass(devres_head* head, kind what = kind::releasing) noexcept
-        : head_(head), kind_(what), counts_(what == kind::releasing)
-    {
-    }
+    explicit pass(kind what = kind::releasing) noexcept : kind_(what), counts_(what == kind::releasing) {}
     pass(const pass&) = delete;
     pass& operator=(const pass&) = delete;
 
     // --- Under the lock ---
-    // Each pass joins once, and then has to finish().
+    // Each pass joins once at most, and then has to finish().
     void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     // Takes everything off the list. Requires: the list is not empty.
     void take_all_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -67,7 +64,7 @@ public:
     // --- Without ---
     // Releases what is pending and keeps its memory.
     void run() noexcept;
-    // Gives the memory back and leaves the head.
+    // Gives the memory back and leaves the head, if it has joined.
     // Returns: how many resources were released, group markers not counted.
     int finish() noexcept;
     // Both.
@@ -90,7 +87,7 @@ public:
     void discard(resource* res) noexcept { free(res, resource_state::of(res)); }
 
     bool is_empty() const noexcept { return !pending_; }
-    // Null if the owner has ended on this thread since the pass joined.
+    // That it has joined; null before and afterwards, and once the owner has ended on this thread.
     devres_head* head() const noexcept { return head_; }
 
     // --- Questions about a head ---
@@ -104,14 +101,12 @@ private:
 
     // A pass that waits for nothing but other passes is itself not waited for: so two ends do not wait for
     // each other. The table "A pass" says who moves one from which to which.
-    enum class activity : std::uint32_t { active, waiting, dismissed };
+    enum activity : std::uint32_t { active, waiting, dismissed };
 
-    activity now() const noexcept { return static_cast<activity>(activity_.load(std::memory_order_acquire)); }
-    bool change(activity from, activity to) noexcept
+    bool is(activity what) const noexcept { return activity_.load(std::memory_order_acquire) == what; }
+    bool change(std::uint32_t from, activity to) noexcept
     {
-        auto expected = static_cast<std::uint32_t>(from);
-        return activity_.compare_exchange_strong(expected, static_cast<std::uint32_t>(to),
-                                                 std::memory_order_acq_rel);
+        return activity_.compare_exchange_strong(from, to, std::memory_order_acq_rel);
     }
 
     void note_outer_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -127,7 +122,13 @@ private:
         DEVRES_REQUIRES(list_of(head));
     static bool is_busy_locked(devres_head* head, const void* thread) noexcept DEVRES_REQUIRES(list_of(head));
     static void call_waiting_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-    unused_memory give_back_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
+    // True if there is nothing else: no other pass, and an empty list.
+    bool is_last_locked(devres_head* head) const noexcept DEVRES_REQUIRES(list_of(head))
+    {
+        return passes_of(head) == this && !next_ && list_of(head).empty_locked();
+    }
+    // From now on this pass waits for others, and nobody waits for it.
+    void wait_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
     void release(resource* res) noexcept;
@@ -135,12 +136,24 @@ private:
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
     void free_slot(resource* res) noexcept;
-    unused_memory forget_freed() noexcept;
+    // Does not touch the slots: the memory that they lie in is freed as a whole, by this pass or another.
+    unused_memory forget_freed() noexcept
+    {
+        const unused_memory unused{kept_, freed_.blocks};
+        kept_ = nullptr;
+        freed_ = {};
+        return unused;
+    }
+    // Frees what is there once `head_` is null: it is so if the owner has ended on this thread.
+    void free_left() noexcept
+    {
+        if (const unused_memory unused = forget_freed())
+            free_unused(source_, unused);
+    }
     bool has_taken_all() const noexcept { return epoch_ != no_epoch; }
-    int released() const noexcept { return others_ + static_cast<int>(freed_.slot_count); }
 
-    devres_head* head_;
-    upstream* source_ = nullptr; // the head's, while it has joined
+    devres_head* head_ = nullptr;
+    upstream* source_ = nullptr; // of the head that it has joined
     pass* next_ = nullptr;       // further passes of the head
     pass* outer_ = nullptr;      // the pass of this thread in whose callback this one has joined
     const void* thread_ = this_thread();
@@ -149,13 +162,13 @@ private:
     released_memory freed_;
     block* kept_ = nullptr; // the head's memory, if the head has ended inside a callback of this pass
     std::uint32_t epoch_ = no_epoch; // of what it has taken
-    int others_ = 0; // released besides the slots of `freed_`, less those of them that were not released
+    int released_ = 0;
     kind kind_;
     // For the cut-off (C12). README.md says what a round is.
     bool counts_;           // false for a construction that is inside no callback
     bool attached_ = false; // this thread has attached something since the last round
     int rounds_ = 0;        // so far
-    std::atomic<std::uint32_t> activity_{static_cast<std::uint32_t>(activity::active)};
+    std::atomic<std::uint32_t> activity_{active};
 };
 
 inline void pass::join_locked(devres_head* head) noexcept

@@ -181,7 +181,7 @@ int devres_destroy(devres_head* head, dr_release_t release, dr_match_t match, vo
 
 int devres_release(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
-    pass one(head);
+    pass one;
     {
         const callback_guard held(head, "devres_release");
         resource* res = newest_match_locked(head, {release, match, match_data});

@@ -80,7 +80,7 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
 
 int release_action(devres_head* head, action_payload action) noexcept
 {
-    pass one(head);
+    pass one;
     scan_effort effort;
     {
         const guard held(head, "release_action");

@@ -44,7 +44,7 @@ bool take(resource* res, pass& one) noexcept
 
 int handle_cancel(resource* res) noexcept
 {
-    pass one(no_owner);
+    pass one;
     if (!take(res, one))
         return -ENOENT;
     one.pop(); // before a log hook could end the owner, and with it release what this pass has pending
@@ -61,7 +61,7 @@ int handle_cancel(resource* res) noexcept
 
 int handle_run(resource* res) noexcept
 {
-    pass one(no_owner);
+    pass one;
     if (!take(res, one))
         return -ENOENT;
     one.run();

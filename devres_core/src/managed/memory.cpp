@@ -56,11 +56,11 @@ std::size_t room_to_grow(std::size_t old_size, std::size_t size) noexcept
 void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t size,
                   const allocation_request& request, bool is_alone) noexcept
 {
-    place moved(head, "krealloc", place::listing::later);
+    place moved("krealloc", place::listing::later);
     resource_shape shape{.size = room_to_grow(old_size, size), .is_alone = is_alone};
-    if (!moved.take(&memory_ops, shape, request)) {
+    if (!moved.take(head, &memory_ops, shape, request)) {
         shape.size = size;
-        if (!moved.take(&memory_ops, shape, request))
+        if (!moved.take(head, &memory_ops, shape, request))
             return nullptr;
     }
     if (resource_state::of(moved.res()).storage() == storage_kind::block)

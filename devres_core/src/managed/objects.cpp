@@ -19,9 +19,9 @@ static_assert(alignof(place) <= alignof(void*));
 construction::construction(devres_head* head, const resource_ops* ops, std::size_t size, std::size_t align,
                            sharing shared) noexcept
 {
-    auto* made = ::new (static_cast<void*>(rest_)) place(head, "new", place::listing::now);
-    const bool taken = shared == sharing::with_handle ? made->take_shared(ops, size, align)
-                                                      : made->take(ops, {size, align}, {});
+    auto* made = ::new (static_cast<void*>(rest_)) place("new", place::listing::now);
+    const bool taken = shared == sharing::with_handle ? made->take_shared(head, ops, size, align)
+                                                      : made->take(head, ops, {size, align}, {});
     memory_ = taken ? made->memory() : nullptr;
 }
 
@@ -58,7 +58,7 @@ resource* attach_bytes(devres_head* head, const callable_ops* ops, const void* b
 
 int destroy_object(devres_head* head, const void* p, const resource_ops* ops) noexcept
 {
-    pass one(head);
+    pass one;
     looked_up found;
     {
         const guard held(head, "delete");

@@ -8,20 +8,22 @@
 
 namespace devres::detail {
 
-bool place::take(const resource_ops* ops, resource_shape shape, const allocation_request& request) noexcept
+bool place::take(devres_head* head, const resource_ops* ops, resource_shape shape,
+                 const allocation_request& request) noexcept
 {
     shape.life = life_state::constructing;
     res_ = attach(
-        presence_.head(), ops, shape, function_, request, [](void*) {}, &presence_, listed_);
+        head, ops, shape, function_, request, [](void*) {}, &presence_, listed_);
     return res_ != nullptr;
 }
 
-bool place::take_shared(const resource_ops* ops, std::size_t size, std::size_t align) noexcept
+bool place::take_shared(devres_head* head, const resource_ops* ops, std::size_t size,
+                        std::size_t align) noexcept
 {
-    res_ = make_shared_block(presence_.head(), ops, size, align);
+    res_ = make_shared_block(head, ops, size, align);
     if (res_)
-        attach_own_block(presence_.head(), res_, life_state::constructing, storage_kind::shared, function_,
-                         &presence_, listed_);
+        attach_own_block(head, res_, life_state::constructing, storage_kind::shared, function_, &presence_,
+                         listed_);
     return res_ != nullptr;
 }
 

@@ -14,8 +14,8 @@ class place {
 public:
     enum class listing : bool { now, later };
 
-    place(devres_head* head, const char* function, listing when) noexcept
-        : presence_(head, pass::kind::constructing), function_(function), listed_(when == listing::now)
+    place(const char* function, listing when) noexcept
+        : presence_(pass::kind::constructing), function_(function), listed_(when == listing::now)
     {
     }
     // What was taken and not committed is given up.
@@ -29,9 +29,11 @@ public:
 
     // Takes memory for what `shape` says; the life it starts with is the place's to say.
     // Returns: false on no memory.
-    bool take(const resource_ops* ops, resource_shape shape, const allocation_request& request) noexcept;
+    bool take(devres_head* head, const resource_ops* ops, resource_shape shape,
+              const allocation_request& request) noexcept;
     // The same, shared with a handle.
-    bool take_shared(const resource_ops* ops, std::size_t size, std::size_t align) noexcept;
+    bool take_shared(devres_head* head, const resource_ops* ops, std::size_t size,
+                     std::size_t align) noexcept;
 
     resource* res() const noexcept { return res_; }
     void* memory() const noexcept { return res_->payload(); }

@@ -277,7 +277,7 @@ unused_memory give_back_locked(devres_head* head, resource* res) noexcept
     return {};
 }
 
-unused_memory take_back_locked(devres_head* head, released_memory& released) noexcept
+unused_memory take_back_locked(devres_head* head, released_memory& released, bool is_all) noexcept
 {
     unused_memory unused;
     class index* known = index_or_retire_locked(head);
@@ -291,15 +291,13 @@ unused_memory take_back_locked(devres_head* head, released_memory& released) noe
     if (!released.slots || released.blocks)
         return unused;
     block* memory = memory_of(head);
-    if (!known && memory->live == released.slot_count) { // all at once, without looking at them
+    if (is_all && !known) {
         released.slots = nullptr;
-        released.slot_count = 0;
         memory->live = 0;
     }
     for (std::uint32_t n = 0; n != batch && released.slots; ++n) {
         resource* res = released.slots;
         released.slots = static_cast<resource*>(res->next);
-        --released.slot_count;
         forget_indexed(known, res);
         make_free(memory, res);
         --memory->live;

@@ -2,6 +2,6 @@
 # An owner's end looks around without holding the list.
 # source: devres_core/src/list/end.cpp
 # expect: calling function 'look_locked' requires holding
-/^int owner_end::run\(/,/^\}/ {
+/int run\(devres_head/,/^    \}/ {
     /const guard held\(head, function_\);/ d
 }

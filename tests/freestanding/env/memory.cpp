@@ -31,7 +31,7 @@ void env_free(upstream* source, void* memory, std::size_t, std::size_t) noexcept
         --source->live;
 }
 
-unused_memory take_back_locked(devres_head* head, released_memory& released) noexcept
+unused_memory take_back_locked(devres_head* head, released_memory& released, bool) noexcept
 {
     if (!released.empty())
         bug("take_back", head, {}, "there are no slots and no blocks here");

@@ -359,7 +359,7 @@ int devres_head_remove_action(devres_head* head, devres_fn action, void* data)
 int devres_head_release_action(devres_head* head, devres_fn action, void* data)
 {
     core_head* h = cpp(head);
-    pass one(h);
+    pass one;
     {
         const guard held(h, "devres_head_release_action");
         resource* res = find_locked(h, the_action(action, data));
@@ -427,7 +427,7 @@ int devres_head_kfree(devres_head* head, const void* p)
 
 namespace devres::detail {
 
-unused_memory take_back_locked(core_head*, released_memory&) noexcept
+unused_memory take_back_locked(core_head*, released_memory&, bool) noexcept
 {
     return {};
 }
