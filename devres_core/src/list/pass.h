@@ -147,8 +147,8 @@ private:
     // Frees what is there once `head_` is null: it is so if the owner has ended on this thread.
     void free_left() noexcept
     {
-        if (const unused_memory unused = forget_freed())
-            free_unused(source_, unused);
+        if (kept_ || !freed_.empty())
+            free_unused(source_, forget_freed());
     }
     bool has_taken_all() const noexcept { return epoch_ != no_epoch; }
 
