@@ -49,6 +49,11 @@ public:
             }
         });
     }
+    // Attaches an action that calls `callback`.
+    void attach_callback()
+    {
+        ASSERT_EQ(0, managed::add_action(&owner, [this] { callback(); }));
+    }
     // A group with a node before it, in it and behind it.
     void attach_nodes_and_a_group(devres_head* to)
     {
@@ -65,6 +70,7 @@ public:
     node_item first{&log, "first"};
     node_item second{&log, "second"};
     node_item third{&log, "third"};
+    std::function<void()> callback;
 };
 
 TEST_F(NestedEndTest, ALogHookMayDrainTheHeadBeforeAnyRelease) // C1, C14
@@ -120,19 +126,13 @@ TEST_F(NestedEndTest, WhatACallbackAttachesGoesBeforeItsOlderSiblings) // C1
 // C12: each drain that a callback begins is one more pass.
 TEST_F(NestedEndTest, DrainsInsideDrainsAreCutOff)
 {
-    static int calls;
-    static bench_owner* own;
-    calls = 0;
-    own = &owner;
-    struct again {
-        static void run(int*)
-        {
-            ++calls;
-            ASSERT_EQ(0, managed::add_action(own, &run, &calls));
-            devres_drain(&own->devres);
-        }
+    int calls = 0;
+    callback = [&] {
+        ++calls;
+        attach_callback();
+        devres_drain(head);
     };
-    ASSERT_EQ(0, managed::add_action(own, &again::run, &calls));
+    attach_callback();
     devres_drain(head);
     EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
     EXPECT_LE(calls, devres_max_passes);
@@ -146,14 +146,12 @@ TEST_F(NestedEndTest, AWarnHandlerThatAttachesIsCutOffAsWell)
     static int warned;
     own = &owner;
     warned = 0;
-    struct again {
-        static void run(int* n) { ASSERT_EQ(0, managed::add_action(own, &run, n)); }
-    };
+    callback = [&] { attach_callback(); };
     const auto before = devres_set_warn_handler([](const char*) {
         ++warned;
         ASSERT_TRUE(managed::kmalloc(own, 10));
     });
-    ASSERT_EQ(0, managed::add_action(own, &again::run, &warned));
+    attach_callback();
     devres_drain(head);
     devres_set_warn_handler(before);
     EXPECT_EQ(1, warned);
@@ -164,19 +162,13 @@ TEST_F(NestedEndTest, AWarnHandlerThatAttachesIsCutOffAsWell)
 // a hundred of its own.
 TEST_F(NestedEndTest, AnUpstreamThatDrainsGoesOnCounting)
 {
-    static bench_owner* own;
-    static int calls;
-    own = &owner;
-    calls = 0;
-    struct again {
-        static void run(int* n)
-        {
-            ASSERT_TRUE(managed::kmalloc(own, 70000)); // given back before the next round
-            ++*n;
-            ASSERT_EQ(0, managed::add_action(own, &run, n));
-        }
+    int calls = 0;
+    callback = [&] {
+        ASSERT_TRUE(managed::kmalloc(&owner, 70000)); // given back before the next round
+        ++calls;
+        attach_callback();
     };
-    ASSERT_EQ(0, managed::add_action(own, &again::run, &calls));
+    attach_callback();
     upstream.on_call = [&] {
         if (calls == devres_max_passes)
             devres_drain(head);
@@ -257,23 +249,17 @@ TEST_F(NestedEndTest, AnEndDeepInsideConstructorsReleasesTheRest)
 // do not begin it a hundred times each.
 TEST_F(NestedEndTest, AnEndThatWasCutOffCutsOffThoseAroundIt)
 {
-    static int calls;
-    static bench_owner* own;
-    calls = 0;
-    own = &owner;
-    struct again {
-        static void run(int*)
-        {
-            if (++calls > 100 * devres_max_passes)
-                return;
-            for (int i = 0; i != 2; ++i) {
-                ASSERT_EQ(0, managed::add_action(own, &run, &calls));
-                devres_drain(&own->devres);
-            }
-            ASSERT_EQ(0, managed::add_action(own, &run, &calls));
+    int calls = 0;
+    callback = [&] {
+        if (++calls > 100 * devres_max_passes)
+            return;
+        for (int i = 0; i != 2; ++i) {
+            attach_callback();
+            devres_drain(head);
         }
+        attach_callback();
     };
-    ASSERT_EQ(0, managed::add_action(own, &again::run, &calls));
+    attach_callback();
     devres_drain(head);
     EXPECT_THAT(warnings.take(), Each(HasSubstr("still being added")));
     EXPECT_LE(calls, 2 * devres_max_passes);
@@ -283,19 +269,14 @@ TEST_F(NestedEndTest, AnEndThatWasCutOffCutsOffThoseAroundIt)
 // C12: a callback that drains what it has added, as often as it likes, adds nothing for ever.
 TEST_F(NestedEndTest, ACallbackMayAddAndDrainManyTimes)
 {
-    static NestedEndTest* test;
-    test = this;
-    struct busy {
-        static void run(int* n)
-        {
-            for (*n = 0; *n != 3 * devres_max_passes; ++*n) {
-                devres_node_add(test->head, &test->first);
-                EXPECT_EQ(1, devres_drain(test->head));
-            }
+    int rounds = 0;
+    callback = [&] {
+        for (; rounds != 3 * devres_max_passes; ++rounds) {
+            devres_node_add(head, &first);
+            EXPECT_EQ(1, devres_drain(head));
         }
     };
-    int rounds = 0;
-    ASSERT_EQ(0, managed::add_action(&owner, &busy::run, &rounds));
+    attach_callback();
     devres_drain(head);
     EXPECT_EQ(3 * devres_max_passes, rounds);
     EXPECT_THAT(log.take(), SizeIs(3 * devres_max_passes));
@@ -304,22 +285,16 @@ TEST_F(NestedEndTest, ACallbackMayAddAndDrainManyTimes)
 // C12: nor do many callbacks that each add one thing and drain, one inside the other though they be.
 TEST_F(NestedEndTest, ManySiblingsMayEachAddAndDrain)
 {
-    static bench_owner* own;
-    static int released;
-    own = &owner;
-    released = 0;
-    struct busy {
-        static void run(int* added)
-        {
-            ASSERT_EQ(0, managed::add_action(own, [] { ++released; }));
-            ++*added;
-            devres_drain(&own->devres);
-        }
+    int added = 0;
+    int released = 0;
+    callback = [&] {
+        ASSERT_EQ(0, managed::add_action(&owner, [&] { ++released; }));
+        ++added;
+        devres_drain(head);
     };
     constexpr int siblings = 2 * devres_max_passes;
-    int added = 0;
     for (int i = 0; i != siblings; ++i)
-        ASSERT_EQ(0, managed::add_action(&owner, &busy::run, &added));
+        attach_callback();
     EXPECT_EQ(siblings, devres_drain(head)) << "what they have added was released by their own drains";
     EXPECT_EQ(siblings, added);
     EXPECT_EQ(siblings, released);
@@ -396,23 +371,15 @@ TEST_F(NestedEndTest, AConstructorInsideACallbackThatAddsForEverIsCutOff)
 // C12: once an end in a callback has been cut off, what another thread attaches is still not this thread's.
 TEST_F(NestedEndTest, WhatAnotherThreadAttachesAfterACutOffIsReleased)
 {
-    static NestedEndTest* test;
-    static int healthy;
-    test = this;
-    healthy = 0;
-    struct again {
-        static void run(int* done)
-        {
-            ASSERT_EQ(0, managed::add_action(&test->owner, &run, done));
-            devres_drain(test->head);
-            if (std::exchange(*done, 1) == 0)
-                std::thread([] {
-                    ASSERT_EQ(0, managed::add_action(&test->owner, [] { ++healthy; }));
-                }).join();
-        }
+    int healthy = 0;
+    bool attached = false;
+    callback = [&] {
+        attach_callback();
+        devres_drain(head);
+        if (!std::exchange(attached, true))
+            std::thread([&] { ASSERT_EQ(0, managed::add_action(&owner, [&] { ++healthy; })); }).join();
     };
-    int done = 0;
-    ASSERT_EQ(0, managed::add_action(&owner, &again::run, &done));
+    attach_callback();
     devres_drain(head);
     EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
     EXPECT_EQ(1, healthy);
