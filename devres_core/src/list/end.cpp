@@ -112,7 +112,8 @@ private:
 
     // The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
     // thread must not touch the head again.
-    // Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head again.
+    // Returns: false if a pass has stopped waiting, in order to report (V11), and will look at the head
+    //          again.
     bool dismiss_others_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
     {
         for (pass** at = &passes_of(head); pass* p = *at;) {

@@ -85,7 +85,8 @@ public:
     using atomic = typename Sync::template atomic<T>;
     using token = lock_mode;
 
-    // Takes the lock if it is biased to the calling thread, or free. If false, it is not held: take acquire().
+    // Takes the lock if it is biased to the calling thread, or free. If false, it is not held: acquire() is
+    // the way that waits.
     [[nodiscard]] bool
     try_acquire(token* mode) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // the guards say what is held
     {
