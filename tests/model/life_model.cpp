@@ -229,6 +229,7 @@ constexpr control controls[] = {
     {7, fault::no_wake, "waking"},
     {7, fault::blind_change, "a look at who has stopped waiting"},
     {8, fault::no_wake, "waking"},
+    {9, fault::no_head_lock, "the lock of the list"},
 };
 
 } // namespace

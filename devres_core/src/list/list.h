@@ -3,8 +3,8 @@
 // How a list is held, and what can be done with it while it is held (detail/resource_list.h).
 //
 // Thread safety: a guard belongs to the thread that made it.
-// Locking: nothing is called, allocated or freed while a `guard` lives. A `callback_guard` is for match and
-//          for_each callbacks, which run under the lock (C2).
+// Locking: no code of the user runs, and nothing is allocated or freed, while a `guard` lives. A
+//          `callback_guard` is for match and for_each callbacks, which run under the lock (C2).
 #pragma once
 
 #include <devres/devres.h>
@@ -61,7 +61,8 @@ private:
 
 inline void resource_list::link_locked(resource* res, life_state life) noexcept
 {
-    resource_state::of(res).with(life).with_epoch(epoch_).store(res);
+    // Release, as in holds_locked() acquire: for who holds another list and asks it for a node.
+    resource_state::of(res).with(life).with_epoch(epoch_).store(res, std::memory_order_release);
     link_new_locked(res);
 }
 
@@ -80,7 +81,7 @@ inline void resource_list::unlink_locked(resource* res, life_state life) noexcep
 
 inline bool resource_list::holds_locked(const resource* res) const noexcept
 {
-    return resource_state::of(res).has_epoch(epoch_);
+    return resource_state::of(res, std::memory_order_acquire).has_epoch(epoch_);
 }
 
 inline resource* resource_list::detach_all_locked(std::uint32_t next_epoch) noexcept

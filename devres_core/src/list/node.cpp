@@ -19,19 +19,16 @@ struct node_access {
         if (release_it)
             release_it(head, node);
     }
-    // True if the node is on that head now.
+    // True if the node is on that head now. The state comes first: another thread may just be putting the
+    // node on another head, whose epoch may be the same. Who sees it there sees that head as well.
     static bool is_on_locked(devres_head* head, const devres_node* node) noexcept
         DEVRES_REQUIRES(list_of(head))
     {
-        return node->head_.load(std::memory_order_relaxed) == head && list_of(head).holds_locked(&node->res_);
+        return list_of(head).holds_locked(&node->res_) && node->head_.load(std::memory_order_relaxed) == head;
     }
 };
 
-namespace {
-
 constexpr resource_ops node_ops{resource_kind::node, &node_access::release, nullptr};
-
-} // namespace
 
 } // namespace detail
 
@@ -96,7 +93,7 @@ int devres_node_release(devres_head* head, devres_node* node) noexcept
             return -ENOENT;
         one.claim_locked(head, &node->res_);
     }
-    one.complete();
+    one.finish();
     return 0;
 }
 

@@ -376,6 +376,48 @@ void after()
 }
 } // namespace mutual
 
+// --- A node goes to another head while the first one is asked for it (C13) ---
+
+namespace nodes {
+alignas(devres_head) unsigned char others_storage[sizeof(devres_head)];
+devres_head* other;
+alignas(devres_node) unsigned char node_storage[sizeof(devres_node)];
+devres_node* node;
+
+void count_node(devres_head*, devres_node*)
+{
+    ++accounts[0].released;
+}
+void before()
+{
+    begin();
+    lives(others_storage, sizeof others_storage);
+    other = ::new (static_cast<void*>(others_storage)) devres_head;
+    node = ::new (static_cast<void*>(node_storage)) devres_node;
+    devres_node_init(node, &count_node);
+    devres_node_add(head, node);
+}
+void thread(int which)
+{
+    const bool mine = which == 0 ? devres_node_remove(head, node) : devres_node_release(head, node) == 0;
+    if (!mine)
+        return;
+    ++accounts[0].removed;
+    if (which == 0)
+        devres_node_add(other, node);
+}
+void after()
+{
+    require(accounts[0].removed == 1, "not taken off the first head exactly once");
+    (void)devres_drain(other);
+    require(accounts[0].released == 1, "not released exactly once");
+    other->~devres_head();
+    has_ended(others_storage);
+    end_owner();
+    require_nothing_left();
+}
+} // namespace nodes
+
 } // namespace
 
 constinit const scenario scenarios[] = {
@@ -395,6 +437,8 @@ constinit const scenario scenarios[] = {
     {"an owner ends while others release and wait", 3, &ends::before, &ends::thread, &ends::after},
     {"a drain beside a pass that drains in its callback", 2, &mutual::before, &mutual::thread,
      &mutual::after},
+    {"a node goes to another head while the first one is asked for it", 2, &nodes::before, &nodes::thread,
+     &nodes::after},
 };
 
 const int scenario_count = sizeof scenarios / sizeof scenarios[0];
