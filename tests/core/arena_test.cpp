@@ -100,6 +100,24 @@ TEST(ArenaTest, SlotsFreedBeforeTheTablesCameAreUsedAgain)
     EXPECT_THAT(again, ::testing::UnorderedElementsAreArray(freed));
 }
 
+// A large block relies on the tables of the head. One that was drained while it was fetched does not take it.
+TEST(ArenaTest, ALargeBlockThatComesToADrainedHeadIsNotItsOnlyOne)
+{
+    test_upstream upstream;
+    bench_owner owner(&upstream);
+    bool drained = false;
+    upstream.on_call = [&] {
+        if (upstream.live_bytes() < 200'000 || std::exchange(drained, true))
+            return;
+        devres_drain(&owner.devres);
+    };
+    while (!drained)
+        ASSERT_TRUE(managed::kmalloc(&owner, 500));
+    EXPECT_EQ(1u, checked_count(owner.devres));
+    EXPECT_GT(4096u, upstream.live_bytes());
+    EXPECT_EQ(1, devres_release_all(&owner.devres));
+}
+
 // A slot is used again only for what fits.
 TEST(ArenaTest, AFreedSlotDoesNotServeSomethingLarger)
 {

@@ -182,9 +182,14 @@ void supply::free_unneeded() noexcept
 
 void supply::add_block_locked(devres_head* head) noexcept
 {
+    block* const before = memory_of(head);
+    // Another thread, or what the upstream has called, has drained the head since it asked for a large block,
+    // and taken the tables: without them such a block is of no use, and fetch() frees it.
+    if (block_->limit >= grown && !reserved_ && !(before && before->more))
+        return;
     block* newest = block_;
     block_ = nullptr;
-    if (block* before = memory_of(head)) {
+    if (before) {
         newest->more = before->more;
         newest->live = before->live;
         newest->special = before->special;
