@@ -82,18 +82,19 @@ int release_action(devres_head* head, action_payload action) noexcept
 {
     pass one;
     scan_effort effort;
+    resource* res = nullptr;
     {
         const guard held(head, "release_action");
-        if (resource* res = find_by_key_locked(head, key_of(action), effort))
+        res = find_by_key_locked(head, key_of(action), effort);
+        if (res)
             claim_known_locked(head, res, one);
     }
     if (effort.was_long()) [[unlikely]]
-        improve_index(head, effort, "release_action");
-    if (one.is_empty()) {
+        improve_index(head, effort, "release_action", &one);
+    if (!res) {
         warn("release_action", head, describe_action(action), "not attached, or released already");
         return -ENOENT;
     }
-    one.run();
     one.finish();
     return 0;
 }

@@ -67,12 +67,11 @@ int destroy_object(devres_head* head, const void* p, const resource_ops* ops) no
             claim_known_locked(head, found.res, one);
     }
     if (found.effort.was_long()) [[unlikely]]
-        improve_index(head, found.effort, "delete");
+        improve_index(head, found.effort, "delete", &one);
     if (!found.res) {
         report("delete", head, p, found);
         return -ENOENT;
     }
-    one.run();
     one.finish();
     return 0;
 }

@@ -42,8 +42,12 @@ resource* find_by_pointer_locked(devres_head* head, const void* p, scan_effort& 
     return find_by_key_locked(head, key_of_block(p), effort);
 }
 
-void improve_index(devres_head* head, const scan_effort& effort, const char* function) noexcept
+void improve_index(devres_head* head, const scan_effort& effort, const char* function,
+                   const pass* during) noexcept
 {
+    upstream* const source = upstream_of(head);
+    const bool has_joined = during && during->head();
+    const auto has_ended = [during, has_joined] { return has_joined && !during->head(); };
     supply more;
     class index* before = nullptr; // to be replaced
     std::size_t keys = 0;          // of the one to be made; 0: there is one
@@ -63,15 +67,15 @@ void improve_index(devres_head* head, const scan_effort& effort, const char* fun
                 }
             }
         }
-        if (!has_tables && !more.fetch(head, ask_for_tables(), {}))
+        if (!has_tables && (!more.fetch(head, ask_for_tables(), {}) || has_ended()))
             return;
     }
     if (keys != 0) {
-        class index* fresh = index::create(upstream_of(head), keys, before);
-        index::destroy(upstream_of(head), before);
+        class index* fresh = index::create(source, keys, before);
+        index::destroy(source, before);
         if (!fresh)
             return;
-        {
+        if (!has_ended()) {
             const guard held(head, function);
             block* memory = memory_of(head);
             if (memory && memory->more && !memory->more->index) {
@@ -81,7 +85,9 @@ void improve_index(devres_head* head, const scan_effort& effort, const char* fun
                 fresh = nullptr;
             }
         }
-        index::destroy(upstream_of(head), fresh); // another thread was faster
+        index::destroy(source, fresh); // another thread was faster
+        if (has_ended())
+            return;
     }
     std::size_t left = 0;
     do {

@@ -28,7 +28,9 @@ resource* find_by_pointer_locked(devres_head* head, const void* p, scan_effort& 
     DEVRES_REQUIRES(list_of(head));
 
 // Makes the index if there is none, and fills another part of it. Without memory, scans go on.
-void improve_index(devres_head* head, const scan_effort& effort, const char* function) noexcept;
+// If `during` has joined, the upstream may end the owner.
+void improve_index(devres_head* head, const scan_effort& effort, const char* function,
+                   const class pass* during = nullptr) noexcept;
 
 // Takes a resource off the list, for `one` to release it.
 void claim_known_locked(devres_head* head, resource* res, class pass& one) noexcept
