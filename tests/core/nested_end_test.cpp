@@ -158,6 +158,49 @@ TEST_F(NestedEndTest, AWarnHandlerThatAttachesIsCutOffAsWell)
     EXPECT_EQ(0u, listed());
 }
 
+// C12: nor does one that drains: what the WARN says was not released has gone by then.
+TEST_F(NestedEndTest, AWarnHandlerMayDrainWhatIsCutOff)
+{
+    static devres_head* its_head;
+    static int warned;
+    its_head = head;
+    warned = 0;
+    int calls = 0;
+    callback = [&] {
+        ASSERT_LE(++calls, 2 * devres_max_passes);
+        attach_callback();
+    };
+    const auto before = devres_set_warn_handler([](const char*) {
+        ++warned;
+        EXPECT_EQ(0, devres_drain(its_head));
+    });
+    attach_callback();
+    devres_drain(head);
+    devres_set_warn_handler(before);
+    EXPECT_EQ(1, warned);
+    EXPECT_EQ(devres_max_passes, calls);
+}
+
+// C12: and one that attaches and drains each time is not told of that again and again.
+TEST_F(NestedEndTest, AWarnHandlerThatAttachesAndDrainsIsCalledOnce)
+{
+    static bench_owner* own;
+    static int warned;
+    own = &owner;
+    warned = 0;
+    callback = [&] { attach_callback(); };
+    const auto before = devres_set_warn_handler([](const char*) {
+        ++warned;
+        ASSERT_TRUE(managed::kmalloc(own, 10));
+        devres_drain(&own->devres);
+    });
+    attach_callback();
+    devres_drain(head);
+    devres_set_warn_handler(before);
+    EXPECT_EQ(1, warned);
+    EXPECT_EQ(0u, listed());
+}
+
 // C12: an upstream that drains between two rounds of an end begins the next one of them, and not the first of
 // a hundred of its own.
 TEST_F(NestedEndTest, AnUpstreamThatDrainsGoesOnCounting)
@@ -411,6 +454,132 @@ TEST_F(NestedEndTest, ALogHookMayEndTheOwnerOfARemovedGroup)
         EXPECT_EQ(0u, upstream.live_blocks());
     }
 }
+
+// G4, C14: and so may an upstream that gets the memory of one back.
+TEST_F(NestedEndTest, AnUpstreamMayEndTheOwnerOfARemovedGroup)
+{
+    auto* own = new bench_owner(&upstream);
+    int id = 0;
+    ASSERT_TRUE(devres_open_group(&own->devres, &id));
+    upstream.on_call = [&] {
+        upstream.on_call = nullptr;
+        delete own;
+        log.add("ended");
+    };
+    devres_set_log(
+        [](const char*, devres_head* ours, const char*, const char*, std::size_t) { EXPECT_TRUE(ours); });
+    devres_remove_group(&own->devres, &id);
+    EXPECT_THAT(log.take(), ElementsAre("ended"));
+}
+
+// C1: a node that comes back is told of again, whatever the hook did in between.
+TEST_F(NestedEndTest, ALogHookMayStopListeningToWhatItDrains)
+{
+    static devres_head* its_head;
+    static devres_node* comes_back;
+    static devres_log_fn hook;
+    its_head = head;
+    comes_back = &first;
+    told.clear();
+    hook = [](const char* op, devres_head*, const char*, const char* name, std::size_t) {
+        if (std::string(op) != "REL")
+            return;
+        told.emplace_back(name);
+        if (told.size() > 1)
+            return;
+        devres_set_log(nullptr);
+        EXPECT_EQ(1, devres_drain(its_head));
+        devres_node_add(its_head, comes_back);
+        devres_set_log(hook);
+    };
+    devres_node_add(head, &first);
+    devres_set_log(hook);
+    EXPECT_EQ(2, devres_drain(head));
+    EXPECT_THAT(told, SizeIs(2));
+    EXPECT_THAT(log.take(), ElementsAre("first", "first"));
+}
+
+// A6: what krealloc has replaced is gone when a log hook hears of it, and is not released by what that does.
+TEST_F(NestedEndTest, ALogHookMayDrainWhatIsReallocated)
+{
+    static NestedEndTest* test;
+    static int drained;
+    test = this;
+    void* p = managed::kmalloc(&owner, 100);
+    ASSERT_TRUE(p);
+    told.clear();
+    drained = -1;
+    devres_set_log([](const char* op, devres_head*, const char*, const char*, std::size_t) {
+        told.emplace_back(op);
+        if (told.back() == "REM")
+            drained = devres_drain(test->head);
+    });
+    EXPECT_EQ(nullptr, managed::krealloc(&owner, p, 5000));
+    EXPECT_EQ(0, drained);
+    EXPECT_THAT(told, ElementsAre("REM", "REL")); // of the old memory, and of the new, which is abandoned
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being constructed"));
+    EXPECT_EQ(0u, listed());
+}
+
+void count_call(int* calls)
+{
+    ++*calls;
+}
+
+// A5, C14: the index that a long search calls for is built while the resource is claimed. The upstream that
+// is asked for its memory may drain the head or end the owner: then the release is over, and nothing is left.
+struct index_case {
+    bool ends;      // or drains
+    bool by_action; // or an object
+    bool has_slots; // and therefore tables for an index, or only blocks of their own
+};
+class IndexUnderwayTest : public core_fixture, public ::testing::WithParamInterface<index_case> {};
+
+TEST_P(IndexUnderwayTest, TheUpstreamMayDrainOrEndTheOwner)
+{
+    constexpr int many = 2000;
+    struct alignas(64) large_object { // in a block of its own, which an index knows
+        explicit large_object(int* n) : destroyed(n) {}
+        ~large_object() { ++*destroyed; }
+        int* destroyed;
+    };
+    const auto [ends, by_action, has_slots] = GetParam();
+    auto own = std::make_unique<bench_owner>(&upstream);
+    std::vector<int> called(has_slots ? many : 0);
+    for (int& n : called)
+        ASSERT_EQ(0, managed::add_action(own.get(), &count_call, &n));
+    int destroyed = 0;
+    std::vector<large_object*> objects(many);
+    for (auto& object : objects)
+        ASSERT_TRUE(object = managed::create<large_object>(own.get(), &destroyed));
+    bool armed = true;
+    upstream.on_call = [&, ends = ends] {
+        if (!std::exchange(armed, false))
+            return;
+        if (ends)
+            own.reset();
+        else
+            devres_drain(&own->devres);
+    };
+    EXPECT_EQ(0, by_action ? managed::release_action(own.get(), &count_call, &called[0])
+                           : managed::destroy(own.get(), objects[0]));
+    EXPECT_FALSE(armed);
+    upstream.on_call = nullptr;
+    EXPECT_THAT(called, Each(1));
+    EXPECT_EQ(many, destroyed);
+    if (ends)
+        return;
+    std::thread([&] { // which would wait for a pass that has not left
+        ASSERT_TRUE(managed::kmalloc(own.get(), 10));
+        EXPECT_EQ(1, devres_drain(&own->devres));
+    })
+        .join();
+}
+
+INSTANTIATE_TEST_SUITE_P(Index, IndexUnderwayTest,
+                         ::testing::Values(index_case{false, true, true}, index_case{true, true, true},
+                                           index_case{false, false, true}, index_case{true, false, true},
+                                           index_case{false, false, false}, index_case{true, false, false}));
 
 // C12: the upstream to which an ending head gives its memory back attaches something: that is released, too.
 TEST_F(NestedEndTest, WhatAnUpstreamAttachesToAnEndingHeadIsReleased)

@@ -7,27 +7,24 @@
 namespace devres {
 namespace detail {
 
-namespace {
-
 // By resource_kind.
 constexpr const char* kind_names[] = {"resource", "node",     "memory", "action",
                                       "object",   "callable", "group",  "group"};
 static_assert(sizeof kind_names / sizeof *kind_names == static_cast<unsigned>(resource_kind::group_end) + 1);
-
-} // namespace
 
 description describe(const resource* res) noexcept
 {
     const char* kind = kind_names[static_cast<unsigned>(res->ops->kind)];
     description what{kind, res->ops->name, nullptr, exact_size(res), res};
     // SAFETY of the casts: the kind says what the resource is, and it is made const again.
+    auto* it = const_cast<resource*>(res);
     switch (res->ops->kind) {
     case resource_kind::raw:
-        what.name = heap_prefix_of(res).name;
-        what.code = reinterpret_cast<const void*>(heap_prefix_of(res).release);
+        what.name = heap_prefix_of(it).name;
+        what.code = reinterpret_cast<const void*>(heap_prefix_of(it).release);
         break;
     case resource_kind::node: {
-        const devres_node* node = container_of<&devres_node::res_>(const_cast<resource*>(res));
+        const devres_node* node = container_of<&devres_node::res_>(it);
         what.name = node->name_;
         what.code = reinterpret_cast<const void*>(node->release_);
         break;

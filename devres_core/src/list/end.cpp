@@ -39,7 +39,7 @@ public:
                 wait();
         } while (mine_.head_); // null also if a callback has ended the owner, and with it the head
         mine_.free_left();
-        return mine_.released_ + released_outside_;
+        return mine_.released_;
     }
 
 private:
@@ -154,7 +154,7 @@ private:
         mine_.rounds_ = outer->rounds_;
         const int before = outer->released_;
         outer->run(); // its own loop goes on after this one has emptied it
-        released_outside_ += outer->released_ - before;
+        mine_.released_ += outer->released_ - before;
     }
 
     void release() noexcept
@@ -170,12 +170,7 @@ private:
 
     void cut_off() noexcept
     {
-        if (!cut_off_)
-            warn(function_, mine_.head_, describe(mine_.pending_),
-                 "still being added after %d passes; the rest is freed without being released, and the "
-                 "captures of callables and the objects in it are not destroyed",
-                 devres_max_passes);
-        cut_off_ = true; // once: a handler that attaches something each time would be told for ever
+        const description newest = describe(mine_.pending_);
         while (resource* res = mine_.pop()) {
             const resource_state state = resource_state::of(res);
             if (state.life() == life_state::constructing && mine_.abandon(res))
@@ -185,6 +180,16 @@ private:
             else
                 mine_.discard(res);
         }
+        // Once, and not what the handler itself attaches and drains: else it would be told for ever.
+        if (cut_off_ || mine_.telling_)
+            return;
+        cut_off_ = true;
+        mine_.telling_ = true;
+        warn(function_, mine_.head_, newest,
+             "still being added after %d passes; the rest was freed without being released, and the captures "
+             "of callables and the objects in it were not destroyed",
+             devres_max_passes);
+        mine_.telling_ = false;
     }
 
     void wait() noexcept
@@ -208,7 +213,6 @@ private:
     const char* const function_;
     bool warned_ = false;
     bool cut_off_ = false;
-    int released_outside_ = 0; // by passes further down on the stack
     wait_clock clock_;
 };
 

@@ -17,18 +17,11 @@ constexpr resource_ops group_ops{resource_kind::group, nullptr, "group"};
 constexpr resource_ops group_end_ops{resource_kind::group_end, nullptr, "end of group"};
 
 struct group {
-    explicit group(void* its_id) noexcept : id(its_id) {}
-
     resource end{&group_end_ops, 0, resource_state::make(life_state::idle, storage_kind::callers).bits()};
-    void* id;
+    void* id = nullptr;
     bool closed = false;
     int seen = 0; // while release_group runs: how many of its markers lie in the range that is released
 };
-
-resource* marker_of(group* g) noexcept
-{
-    return resource::of(g);
-}
 
 // The group that `res` is a marker of; null if it is none.
 group* group_of(resource* res) noexcept
@@ -44,26 +37,18 @@ group* group_of(resource* res) noexcept
 group* find_locked(devres_head* head, const void* id) noexcept DEVRES_REQUIRES(list_of(head))
 {
     for (resource* res = list_of(head).newest_locked(); res; res = list_of(head).older_locked(res)) {
-        if (res->ops != &group_ops)
-            continue;
         group* g = group_of(res);
-        if (id ? g->id == id : !g->closed)
+        if (g && res != &g->end && (id ? g->id == id : !g->closed))
             return g;
     }
     return nullptr;
 }
 
-// True for a group that goes with the range: both markers lie in it, or the group is open and its opening
-// marker does (G5).
-bool is_wholly_inside(const resource* marker, const group* g) noexcept
-{
-    return g->seen == 2 || (marker->ops == &group_ops && !g->closed);
-}
-
-// Moves the resources of `whole`, and the groups wholly inside, to `into`.
+// Moves the resources of `whole` to `into`, and the groups wholly inside: those that have both markers there,
+// and open ones (G5).
 void collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES_REQUIRES(list_of(head))
 {
-    resource* first = marker_of(whole);
+    resource* first = resource::of(whole);
     resource* end = whole->closed ? list_of(head).newer_locked(&whole->end) : nullptr;
     for (resource* res = first; res != end; res = list_of(head).newer_locked(res))
         if (group* g = group_of(res))
@@ -71,7 +56,7 @@ void collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES
     for (resource* res = first; res != end;) {
         resource* newer = list_of(head).newer_locked(res);
         group* g = group_of(res);
-        if (!g || is_wholly_inside(res, g))
+        if (!g || g->seen == 2 || !g->closed)
             into.take_locked(head, res);
         else
             g->seen = 0;
@@ -92,7 +77,7 @@ void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
     if (!marker)
         return nullptr;
     void* own_id = id ? id : marker->payload();
-    ::new (marker->payload()) group(own_id);
+    (::new (marker->payload()) group)->id = own_id;
     const description what = event_of(marker);
     {
         const guard held(head, "devres_open_group");
@@ -131,19 +116,20 @@ void devres_remove_group(devres_head* head, void* id) noexcept
     {
         const guard held(head, "devres_remove_group");
         if (group* g = find_locked(head, id)) {
-            markers.claim_locked(head, marker_of(g));
+            markers.claim_locked(head, resource::of(g));
             if (g->closed)
                 markers.take_locked(head, &g->end);
         }
     }
-    if (markers.is_empty()) {
+    if (!markers.head()) {
         warn("remove_group", head, "no such group (id %p)", id);
         return;
     }
     while (resource* marker = markers.pop()) {
         const description what = event_of(marker);
         markers.discard(marker); // before a log hook could end the owner, and with it the other marker
-        tell("REM", markers.head(), what);
+        if (markers.head())      // an upstream may have done so already
+            tell("REM", markers.head(), what);
     }
     markers.finish();
 }
@@ -160,12 +146,9 @@ int devres_release_group(devres_head* head, void* id) noexcept
             collect_locked(head, g, inside);
         }
     }
-    if (inside.is_empty()) { // it would have taken the markers, at least
-        if (!empty)
-            warn("release_group", head, "no such group (id %p)", id);
-        return 0;
-    }
-    return inside.complete();
+    if (!inside.head() && !empty)
+        warn("release_group", head, "no such group (id %p)", id);
+    return inside.finish();
 }
 
 } // namespace devres

@@ -8,8 +8,7 @@ namespace devres::detail {
 
 head_lock::token guard::acquire_slowly(devres_head* head, const char* function) noexcept
 {
-    if (list_of(head).calling_back_.load(std::memory_order_relaxed) == this_thread()) [[unlikely]]
-        callback_guard::reject(head, function);
+    callback_guard::reject(head, function);
     return list_of(head).lock_.acquire();
 }
 

@@ -32,19 +32,13 @@ inline memory_pointer& memory_of(devres_head* head) noexcept
     return head->memory_;
 }
 
-// Without the lock, and therefore only a hint.
-inline bool has_memory(const devres_head* head) noexcept
-{
-    return head->memory_ != nullptr;
-}
-
 inline upstream* upstream_of(const devres_head* head) noexcept
 {
     return head->upstream_;
 }
 
-// Takes back a bounded part of `released`, so that the lock is not held for long. `is_all`: nothing else
-// lives in the head's memory, so that the slots need not be looked at.
+// Takes back a bounded part of `released`, so that the lock is not held for long. `is_all`: nothing but
+// that lives in the head's memory, so that the slots need not be looked at unless there is an index.
 // Returns: what has to be freed without the lock.
 unused_memory take_back_locked(devres_head* head, released_memory& released, bool is_all) noexcept
     DEVRES_REQUIRES(list_of(head));

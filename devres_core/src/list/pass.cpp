@@ -39,6 +39,7 @@ void pass::note_outer_locked(devres_head* head) noexcept
     counts_ |= outer_->counts_;
     attached_ = outer_->attached_;
     rounds_ = outer_->rounds_;
+    telling_ = outer_->telling_;
 }
 
 void pass::note_attach_locked(devres_head* head) noexcept
@@ -175,22 +176,22 @@ void pass::run() noexcept
     const release_scope releasing;
     const bool listened_to = logging();
     while (resource* res = pending_) {
-        if (listened_to) [[unlikely]] {
-            // The hook may do so as well: what it is told of is still pending, and it is told once.
-            if (res != announced_) {
-                announced_ = res;
-                log_event("REL", head_, describe(res));
-                continue;
-            }
-            announced_ = nullptr;
+        // The hook may do so as well: what it is told of is still pending, and it is told once.
+        if (listened_to && res != announced_) [[unlikely]] {
+            announced_ = res;
+            log_event("REL", head_, describe(res));
+            continue;
         }
         pending_ = static_cast<resource*>(res->prev);
         release(res);
     }
+    announced_ = nullptr; // its address may be used again
 }
 
 int pass::finish() noexcept
 {
+    if (pending_)
+        run();
     while (devres_head* head = head_) {
         unused_memory unused;
         {
@@ -221,7 +222,7 @@ int devres_release_all(devres_head* head) noexcept
         all.join_locked(head);
         all.take_all_locked(head);
     }
-    return all.complete();
+    return all.finish();
 }
 
 } // namespace devres

@@ -16,7 +16,8 @@
 //    this very thread, inside the callback, clears it; whoever ends it on another thread waits until the pass
 //    has left (C14).
 // 2. What was released is given back to the head, or leaves its memory, before the pass leaves, and goes back
-//    to a user's upstream before that, too, so that the upstream is still there.
+//    to a user's upstream before that, too, so that the upstream is still there. If the owner has ended on
+//    this thread, what is left goes back when the pass is finished: the upstream outlives that call.
 // 3. Leaving is the last touch of the head: under the lock the pass takes itself off the head, and once that
 //    lock is released the head may be gone.
 #pragma once
@@ -43,7 +44,7 @@ public:
     pass& operator=(const pass&) = delete;
 
     // --- Under the lock ---
-    // Each pass joins once at most, and then has to finish().
+    // Each pass joins once at most. Whoever lets it join has to finish() it.
     void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     // Takes everything off the list. Requires: the list is not empty.
     void take_all_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -62,19 +63,11 @@ public:
     }
 
     // --- Without ---
-    // Releases what is pending and keeps its memory.
-    void run() noexcept;
-    // Gives the memory back and leaves the head, if it has joined.
+    // Releases what is pending, gives the memory back and leaves the head, if it has joined.
     // Returns: how many resources were released, group markers not counted.
     int finish() noexcept;
-    // Both.
-    int complete() noexcept
-    {
-        run();
-        return finish();
-    }
 
-    // The newest resource that is pending, or null; from now on it is the caller's, to be given to discard().
+    // The newest resource that is pending, or null; from now on it is the caller's.
     resource* pop() noexcept
     {
         resource* res = pending_;
@@ -82,12 +75,10 @@ public:
             pending_ = static_cast<resource*>(res->prev);
         return res;
     }
-    // Keeps the memory of a resource that is done with and was not released by run(), to give it back in
-    // finish().
+    // Keeps the memory of a resource that is done with, to give it back in finish().
     void discard(resource* res) noexcept { free(res, resource_state::of(res)); }
 
-    bool is_empty() const noexcept { return !pending_; }
-    // That it has joined; null before and afterwards, and once the owner has ended on this thread.
+    // The head that it has joined, or null: before, afterwards, and once the owner has ended on this thread.
     devres_head* head() const noexcept { return head_; }
 
     // --- Questions about a head ---
@@ -131,6 +122,8 @@ private:
     void wait_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
+    // Releases what is pending and keeps its memory.
+    void run() noexcept;
     void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
@@ -144,7 +137,8 @@ private:
         freed_ = {};
         return unused;
     }
-    // Frees what is there once `head_` is null: it is so if the owner has ended on this thread.
+    // Once `head_` is null: frees what an end of the owner on this thread has left here. There is nothing
+    // after an ordinary leave.
     void free_left() noexcept
     {
         if (kept_ || !freed_.empty())
@@ -168,6 +162,7 @@ private:
     bool counts_;           // false for a construction that is inside no callback
     bool attached_ = false; // this thread has attached something since the last round
     int rounds_ = 0;        // so far
+    bool telling_ = false;  // this pass, or one around it, is just telling of its cut-off
     std::atomic<std::uint32_t> activity_{active};
 };
 

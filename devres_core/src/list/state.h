@@ -5,7 +5,7 @@
 //   bits 0-2   life
 //   bits 3-5   storage: where its memory comes from
 //   bits 6-10  size class, if that is a slot
-//   bits 11-31 epoch of the list when it was linked
+//   bits 11-31 epoch: that of the list when it was linked, or `no_epoch`
 //
 // Thread safety: the word is atomic because a resource that is being released on one thread may be looked at
 // by another one that holds the lock; it is changed only by who may move the resource to its next life.
@@ -39,7 +39,7 @@ enum class storage_kind : std::uint32_t {
 // The epoch of a list counts in steps of this, so that it can be compared with a state without a shift.
 inline constexpr unsigned epoch_shift = 11;
 inline constexpr std::uint32_t epoch_step = 1u << epoch_shift;
-// No list ever has this one: it is that of what is on no list.
+// No list ever has this one.
 inline constexpr std::uint32_t no_epoch = ~(epoch_step - 1);
 
 class resource_state {
@@ -99,7 +99,7 @@ static_assert(resource_state::make(life_state::listed, storage_kind::slot).is_pl
 static_assert(!resource_state::make(life_state::constructing, storage_kind::slot).is_plain_slot());
 static_assert(!resource_state::make(life_state::listed, storage_kind::block).is_plain_slot());
 
-// A life in which it is on no list. Release, for a thread that sees it without the lock.
+// A life in which it is on no list. In release order, for a thread that sees it without the lock.
 inline void set_life(resource* res, life_state life) noexcept
 {
     resource_state::of(res).with(life).with_epoch(no_epoch).store(res, std::memory_order_release);

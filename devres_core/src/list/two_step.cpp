@@ -189,7 +189,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
             return -ENOENT;
         one.claim_locked(head, res);
     }
-    one.complete();
+    one.finish();
     return 0;
 }
 

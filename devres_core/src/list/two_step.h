@@ -21,10 +21,6 @@ inline heap_prefix& heap_prefix_of(resource* res) noexcept
 {
     return reinterpret_cast<heap_prefix*>(res)[-1]; // SAFETY: storage `heap` has one
 }
-inline const heap_prefix& heap_prefix_of(const resource* res) noexcept
-{
-    return heap_prefix_of(const_cast<resource*>(res)); // SAFETY: made const again
-}
 
 extern const resource_ops raw_ops; // of what devres_alloc makes
 

@@ -64,7 +64,6 @@ int handle_run(resource* res) noexcept
     pass one;
     if (!take(res, one))
         return -ENOENT;
-    one.run();
     one.finish();
     return 0;
 }

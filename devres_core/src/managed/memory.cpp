@@ -79,6 +79,7 @@ void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t 
     std::memcpy(moved.memory(), p, old_size < size ? old_size : size);
     if ((request.gfp & __GFP_ZERO) && size > old_size)
         std::memset(static_cast<char*>(moved.memory()) + old_size, 0, size - old_size);
+    moved.discard_replaced(); // before a log hook could drain, and with it release that
     if (logging()) [[unlikely]]
         log_event("REM", head, {"memory", "memory", nullptr, old_size, found.res});
     resource* whole = moved.commit();

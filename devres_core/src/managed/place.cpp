@@ -36,12 +36,10 @@ void place::replace_locked(devres_head* head, resource* old) noexcept
     presence_.take_locked(head, old);
 }
 
-// Gives back what was replaced, if anything was, and leaves the head.
-void place::leave() noexcept
+void place::discard_replaced() noexcept
 {
-    while (resource* old = presence_.pop())
+    if (resource* old = presence_.pop())
         presence_.discard(old);
-    presence_.finish();
 }
 
 resource* place::commit() noexcept
@@ -59,7 +57,7 @@ resource* place::commit() noexcept
     devres_head* head = presence_.head();
     if (whole) {
         tell("ADD", head, what);
-        leave();
+        presence_.finish();
         return res;
     }
     // Abandoned: a pass has come to it, has said so, and has left it to this thread.
@@ -70,7 +68,7 @@ resource* place::commit() noexcept
     if (resource_state::of(res).storage() == storage_kind::shared)
         let_go_by_handle(res); // there will be no handle
     presence_.discard(res);
-    leave();
+    presence_.finish();
     return nullptr;
 }
 
@@ -95,7 +93,7 @@ void place::give_up() noexcept
     }
     if (mine)
         presence_.discard(res);
-    leave();
+    presence_.finish();
 }
 
 } // namespace devres::detail

@@ -38,9 +38,11 @@ public:
     resource* res() const noexcept { return res_; }
     void* memory() const noexcept { return res_->payload(); }
 
-    // Puts a place that is not listed yet right behind `old`, and claims that. Its memory is given back when
-    // the place is committed or given up.
+    // Puts a place that is not listed yet right behind `old`, and claims that.
     void replace_locked(devres_head* head, resource* old) noexcept DEVRES_REQUIRES(list_of(head));
+    // What was replaced is not looked at any more. Its memory is given back when the place is committed or
+    // given up.
+    void discard_replaced() noexcept;
 
     // What was made is whole.
     // Returns: the resource, a live one from now on; null if it was released while it was being made: then it
@@ -50,8 +52,6 @@ public:
     void give_up() noexcept;
 
 private:
-    void leave() noexcept;
-
     pass presence_;
     resource* res_ = nullptr;
     const char* const function_;

@@ -9,6 +9,12 @@
 
 namespace devres::detail {
 
+// Without the lock, and therefore only a hint.
+inline bool has_memory(const devres_head* head) noexcept
+{
+    return head->memory_ != nullptr;
+}
+
 // A resource about to be made, apart from its operations.
 struct resource_shape {
     std::size_t size; // of the payload

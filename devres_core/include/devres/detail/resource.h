@@ -6,8 +6,8 @@
 //        0     8   next       towards newer resources
 //        8     8   prev       towards older ones
 //       16     8   ops        what kind it is and how it is released (static, shared by all of its kind)
-//       24     4   size       payload bytes; for an action, whose payload is always an action_payload, a hint
-//                             into the index instead
+//       24     4   size       payload bytes; for an action, whose payload is always an action_payload, and
+//                             for a block of its own a hint into the index instead
 //       28     4   state      its life, where its memory comes from, and its epoch (src/list/state.h)
 //
 // What only some resources need (the release function of devres_alloc, the exact size of a large block)

@@ -9,8 +9,8 @@
 // Invariants
 // 1. Following `next` from the list visits every listed resource from the oldest to the newest; following
 //    `prev` visits the same ones the other way round.
-// 2. A resource is on the list if and only if its epoch is the list's. Taking everything off in one step is
-//    therefore a change of the epoch.
+// 2. A resource of this head that was initialised is on the list if and only if its epoch is the list's.
+//    Taking everything off in one step is therefore a change of the epoch.
 #pragma once
 
 #include <atomic>
@@ -46,7 +46,7 @@ public:
     void link_behind_locked(resource* res, life_state life, resource* older) noexcept DEVRES_REQUIRES(this);
     // Takes `res` off the list. It has no epoch from now on.
     void unlink_locked(resource* res, life_state life) noexcept DEVRES_REQUIRES(this);
-    // True if `res` is on the list now, and in no pass. It may be whatever was initialised.
+    // True if `res`, of this head and in whatever life, is on the list now, and in no pass.
     bool holds_locked(const resource* res) const noexcept DEVRES_REQUIRES(this);
 
     std::uint32_t epoch_locked() const noexcept DEVRES_REQUIRES(this) { return epoch_; }

@@ -367,7 +367,6 @@ int devres_head_release_action(devres_head* head, devres_fn action, void* data)
             return -ENOENT;
         one.claim_locked(h, res);
     }
-    one.run();
     one.finish();
     return 0;
 }
