@@ -4,5 +4,5 @@
 # expect: calling function 'join_locked' requires holding
 /^int devres_release_all\(/,/^\}/ {
     /all\.join_locked\(head\);/ d
-    s/^    return all\.complete\(\);/    all.join_locked(head);\n&/
+    s/^    return all\.finish\(\);/    all.join_locked(head);\n&/
 }

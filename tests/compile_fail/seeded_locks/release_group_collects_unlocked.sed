@@ -6,5 +6,5 @@
     /inside\.join_locked\(head\);/ d
     /collect_locked\(/ d
     s/if \(group\* g = find_locked\(head, id\)\) \{/if (find_locked(head, id)) {/
-    s/^    if \(inside\.is_empty/    inside.join_locked(head);\n    collect_locked(head, nullptr, inside);\n&/
+    s/^    if \(!inside\.head/    inside.join_locked(head);\n    collect_locked(head, nullptr, inside);\n&/
 }
