@@ -248,6 +248,7 @@ def try_fault(copy, fault, learn):
     whole = path.read_text()
     tests = list(dict.fromkeys(t.partition(":")[0] for t in fault.tests)) if learn else fault.tests
     in_header = fault.is_in_header
+    everything = ["devres_core", "devres_device", "devres_drm"] + [target(t.partition(":")[0]) for t in tests]
     libraries = None
 
     def verdict(test, who):
@@ -267,8 +268,7 @@ def try_fault(copy, fault, learn):
     try:
         if in_header:
             path.write_text(fault.apply(whole))
-            built = copy.make(["devres_core", "devres_device", "devres_drm"] +
-                              [target(t.partition(":")[0]) for t in tests])
+            built = copy.make(everything)
         else:
             libraries, said = copy.make_one(fault, fault.apply(whole))
             built = libraries is not None
@@ -279,8 +279,9 @@ def try_fault(copy, fault, learn):
                 return verdict(test, who)
         return "not noticed", ""
     finally:
-        if in_header:
+        if in_header: # what was built with it must not be taken for sound
             path.write_text(whole)
+            copy.make(everything)
 
 
 def learned(fault, who):
