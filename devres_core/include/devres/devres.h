@@ -84,7 +84,8 @@ struct devres_owner_ops {
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
 // of a callable on it, and, if the owner ends in a release callback, the call that runs this callback: so it
 // must not be a member of such an owner. What it attaches to the head while the owner ends is released as
-// well; if it does so each time that something is given back, the end never comes.
+// well; if it does so each time that something is given back, the end never comes. It may drain the head, but
+// end the owner only when it is called from a release or for memory that is given back, not from an attach.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, detail::upstream* upstream = nullptr) noexcept
@@ -121,7 +122,8 @@ using dr_match_t = bool (*)(devres_head* head, void* res, void* match_data);
 // Allocates a resource of `size` payload bytes that `release` will release. Not yet on any head.
 // Returns:  zeroed memory aligned for any fundamental type (size 0: distinct and non-null); null if there
 //           is none, or if `size` is too large.
-// Cost:     one malloc; 64 bytes besides the payload. `name` is for messages and is not copied.
+// Cost:     one malloc; 64 bytes besides the payload. `name` is for messages and is not copied: it has to be
+//           there as long as anything may be said of the resource, which a literal is.
 [[nodiscard]] void* devres_alloc(dr_release_t release, std::size_t size, gfp_t gfp = GFP_KERNEL,
                                  const char* name = nullptr) noexcept;
 

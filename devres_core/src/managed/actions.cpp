@@ -52,6 +52,7 @@ bool is_action_added(devres_head* head, action_payload action) noexcept
 
 int remove_action(devres_head* head, action_payload action, bool warn_if_missing) noexcept
 {
+    upstream* const source = upstream_of(head);
     resource* res = nullptr;
     const char* name = nullptr;
     scan_effort effort;
@@ -64,8 +65,6 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
             unused = unlink_and_free_locked(head, res);
         }
     }
-    if (unused) [[unlikely]]
-        free_unused(upstream_of(head), unused);
     if (effort.was_long()) [[unlikely]]
         improve_index(head, effort, "remove_action");
     if (!res) {
@@ -75,6 +74,8 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
     }
     if (logging()) [[unlikely]]
         log_event("REM", head, describe_action(action, name, res));
+    if (unused) [[unlikely]]
+        free_unused(source, unused); // last: a user's upstream may end the owner
     return 0;
 }
 

@@ -52,8 +52,10 @@ std::size_t room_to_grow(std::size_t old_size, std::size_t size) noexcept
 
 // Moves the memory at `p` to a new block, which takes its place in the order. Until the contents are copied
 // the new block counts as being constructed, so that nobody frees it; the old one is claimed meanwhile.
+// `epoch` is the list's when `p` was looked up: if it is another one now, everything was released meanwhile,
+// and what is there is somebody else's.
 // Returns: null without memory, or if the block was freed meanwhile, which is the caller's error.
-void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t size,
+void* move_memory(devres_head* head, void* p, std::size_t old_size, std::uint32_t epoch, std::size_t size,
                   const allocation_request& request, bool is_alone) noexcept
 {
     place moved("krealloc", place::listing::later);
@@ -69,8 +71,14 @@ void* move_memory(devres_head* head, void* p, std::size_t old_size, std::size_t 
     {
         const guard held(head, "krealloc");
         found = look_up_locked(head, p, &memory_ops);
-        if (found.res)
+        if (found.res && list_of(head).epoch_locked() != epoch) {
+            found.res = nullptr;
+            found.wrong = "freed already, and somebody else's";
+        }
+        if (found.res) {
+            old_size = exact_size(found.res);
             moved.replace_locked(head, found.res);
+        }
     }
     if (!found.res) {
         report("krealloc", head, p, found);
@@ -99,6 +107,7 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
 {
     if (is_no_memory(p))
         return true;
+    upstream* const source = upstream_of(head);
     looked_up found;
     unused_memory unused;
     std::size_t size = 0;
@@ -110,8 +119,6 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
             unused = unlink_and_free_locked(head, found.res);
         }
     }
-    if (unused) [[unlikely]]
-        free_unused(upstream_of(head), unused);
     if (found.effort.was_long()) [[unlikely]]
         improve_index(head, found.effort, function);
     if (found.wrong) {
@@ -120,6 +127,8 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
     }
     if (logging()) [[unlikely]]
         log_event("REM", head, {"memory", "memory", nullptr, size, found.res});
+    if (unused) [[unlikely]]
+        free_unused(source, unused); // last: a user's upstream may end the owner
     return true;
 }
 
@@ -136,6 +145,7 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, const allocati
     if (size == 0)
         return free_memory(head, p, "krealloc") ? ZERO_SIZE_PTR : nullptr;
     std::size_t old_size = 0;
+    std::uint32_t epoch = 0;
     bool fits = false;
     looked_up found;
     {
@@ -143,20 +153,20 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, const allocati
         found = look_up_locked(head, p, &memory_ops);
         if (found.res) {
             old_size = exact_size(found.res);
+            epoch = list_of(head).epoch_locked();
             fits = resize_in_place_locked(found.res, size);
         }
     }
+    // First: the upstream that is asked for an index may drain the head.
+    if (fits && (request.gfp & __GFP_ZERO) && size > old_size)
+        std::memset(static_cast<char*>(p) + old_size, 0, size - old_size);
     if (found.effort.was_long()) [[unlikely]]
         improve_index(head, found.effort, "krealloc");
     if (!found.res) {
         report("krealloc", head, p, found);
         return nullptr;
     }
-    if (!fits)
-        return move_memory(head, p, old_size, size, request, is_alone);
-    if ((request.gfp & __GFP_ZERO) && size > old_size)
-        std::memset(static_cast<char*>(p) + old_size, 0, size - old_size);
-    return p;
+    return fits ? p : move_memory(head, p, old_size, epoch, size, request, is_alone);
 }
 
 } // namespace devres::detail
