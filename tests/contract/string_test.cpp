@@ -88,6 +88,14 @@ TYPED_TEST(StringContract, KasprintfFormats)
     EXPECT_EQ(3u, this->listed());
 }
 
+// A7, as in Linux: a NUL that a %c writes is not the end.
+TYPED_TEST(StringContract, KasprintfKeepsWhatFollowsANul)
+{
+    const char* s = TypeParam::kasprintf_char(this->owner, '\0', "abc");
+    ASSERT_TRUE(s);
+    EXPECT_EQ(0, std::memcmp(s, "\0abc", 5));
+}
+
 // A7: of any length.
 TYPED_TEST(StringContract, KasprintfFormatsLongStrings)
 {

@@ -110,6 +110,10 @@ namespace devres::test {
     {                                                                                                        \
         return named(kasprintf)(o, "%s-%d", s, n);                                                           \
     }                                                                                                        \
+    static char* kasprintf_char(owner* o, char c, const char* s)                                             \
+    {                                                                                                        \
+        return named(kasprintf)(o, "%c%s", c, s);                                                            \
+    }                                                                                                        \
     static char* kasprintf_gfp(owner* o, const char* s)                                                      \
     {                                                                                                        \
         return named(kasprintf)(o, GFP_KERNEL, "<%s>", s);                                                   \

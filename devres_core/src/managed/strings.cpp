@@ -28,6 +28,16 @@ char* duplicate_string(devres_head* head, const char* s, std::size_t max, gfp_t 
     }));
 }
 
+namespace {
+
+// `length` characters, which may be NUL as well: "%c" writes them (as in Linux), and a NUL behind them.
+char* duplicate_text(devres_head* head, const char* text, std::size_t length, gfp_t gfp) noexcept
+{
+    return static_cast<char*>(duplicate_memory(head, text, length + 1, gfp));
+}
+
+} // namespace
+
 char* format_string(devres_head* head, gfp_t gfp, const char* format, std::va_list args) noexcept
 {
     char text[256]; // most are short, and are then formatted once and without the lock
@@ -36,12 +46,12 @@ char* format_string(devres_head* head, gfp_t gfp, const char* format, std::va_li
     const int n = std::vsnprintf(text, sizeof(text), format, args);
     char* s = nullptr;
     if (n >= 0 && static_cast<std::size_t>(n) < sizeof(text)) {
-        s = duplicate_string(head, text, static_cast<std::size_t>(n), gfp);
+        s = duplicate_text(head, text, static_cast<std::size_t>(n), gfp);
     } else if (n >= 0) {
         const std::size_t bytes = static_cast<std::size_t>(n) + 1;
         if (auto* longer = static_cast<char*>(env_allocate(nullptr, bytes, 1, {gfp}))) {
             std::vsnprintf(longer, bytes, format, again);
-            s = duplicate_string(head, longer, static_cast<std::size_t>(n), gfp);
+            s = duplicate_text(head, longer, static_cast<std::size_t>(n), gfp);
             env_free(nullptr, longer, bytes, 1);
         }
     }
