@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: MIT
 //
-// Guards when there is no memory for records and slots: a program of its own, since records are never freed,
-// and others' tests would leave some.
+// Guards when there is no memory for records and slots, and dumps without any: a program of its own, since
+// records are never freed, and others' tests would leave some.
 #include <atomic>
 #include <cstdlib>
 #include <latch>
 #include <new>
+#include <string>
 #include <thread>
 #include <vector>
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <devres/dump.h>
+#include <devres/managed.h>
 #include <devres/revocable.h>
 
 #include "revocation/tracked.h"
@@ -22,7 +26,7 @@ std::atomic<bool> no_memory{false};
 
 } // namespace
 
-// What the library allocates chunks with.
+// What the library allocates chunks with, and descriptions for a dump.
 void* operator new(std::size_t size, std::align_val_t align, const std::nothrow_t&) noexcept
 {
     return no_memory ? nullptr : std::aligned_alloc(static_cast<std::size_t>(align), size);
@@ -141,6 +145,27 @@ TEST_F(NoMemoryTest, ABugLineSaysThatThereIsNoSlotLeft)
                 guards.push_back(r.try_access());
         },
         "BUG: guard: no memory");
+}
+
+TEST_F(NoMemoryTest, ADumpStillHasTheTotals)
+{
+    struct session {
+        devres_head devres;
+    } owner;
+    int id = 0;
+    ASSERT_TRUE(managed::open_group(&owner, &id));
+    for (int i = 0; i != 3; ++i)
+        ASSERT_TRUE(managed::kmalloc(&owner, 100));
+    managed::close_group(&owner, &id);
+    std::string text;
+    devres_dump(
+        &owner,
+        [](void* to, const char* piece, std::size_t bytes) {
+            static_cast<std::string*>(to)->append(piece, bytes);
+        },
+        &text);
+    EXPECT_THAT(text, testing::EndsWith(": 3 resources, 300 bytes\n  and 3 more\n"));
+    devres_drain(&owner.devres);
 }
 
 } // namespace

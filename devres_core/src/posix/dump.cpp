@@ -7,8 +7,8 @@
 #include <cerrno>
 #include <cstdarg>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
+#include <new>
 
 #include <unistd.h>
 
@@ -70,24 +70,33 @@ struct listed_resource {
     bool is_marker;
 };
 
+// Of a whole list.
+struct totals {
+    std::size_t listed = 0;    // markers of groups included
+    std::size_t resources = 0; // without
+    std::size_t bytes = 0;
+};
+
 // Describes what is on the list, oldest first, up to `most`.
-// Returns: how many there are, markers of groups included.
-std::size_t describe_all(devres_head* head, listed_resource* to, std::size_t most) noexcept
+totals describe_all(devres_head* head, listed_resource* to, std::size_t most) noexcept
 {
-    std::size_t count = 0;
+    totals all;
     unsigned depth = 0;
     const guard held(head, "devres_dump");
     for (resource* res = list_of(head).oldest_locked(); res; res = list_of(head).newer_locked(res)) {
         const resource_kind kind = res->ops->kind;
         if (kind == resource_kind::group_end && depth > 0)
             --depth;
-        if (count < most)
-            to[count] = {describe(res), depth, kind >= resource_kind::group};
+        const bool is_marker = kind >= resource_kind::group;
+        if (all.listed < most)
+            to[all.listed] = {describe(res), depth, is_marker};
         if (kind == resource_kind::group)
             ++depth;
-        ++count;
+        ++all.listed;
+        all.resources += is_marker ? 0 : 1;
+        all.bytes += is_marker ? 0 : exact_size(res);
     }
-    return count;
+    return all;
 }
 
 const char* name_of(const description& what, char* text, std::size_t bytes) noexcept
@@ -106,35 +115,32 @@ public:
     explicit snapshot(devres_head* head) noexcept
     {
         // What is attached between the two walks is left out, but counted.
-        capacity_ = describe_all(head, nullptr, 0) + 16;
-        // NOLINTNEXTLINE(bugprone-sizeof-expression)
-        items_ = static_cast<listed_resource*>(std::malloc(capacity_ * sizeof(listed_resource)));
+        capacity_ = describe_all(head, nullptr, 0).listed + 16;
+        items_ = static_cast<listed_resource*>(
+            ::operator new(capacity_ * sizeof(listed_resource), alignment, std::nothrow));
         if (!items_)
             capacity_ = 0;
-        listed_ = describe_all(head, items_, capacity_);
-        for (std::size_t i = 0; i < shown(); ++i) {
-            if (items_[i].is_marker)
-                continue;
-            ++resources_;
-            bytes_ += items_[i].what.size;
-        }
+        all_ = describe_all(head, items_, capacity_);
+        for (std::size_t i = 0; i < shown(); ++i)
+            resources_shown_ += items_[i].is_marker ? 0 : 1;
     }
-    ~snapshot() { std::free(items_); }
+    ~snapshot() { ::operator delete(items_, alignment); }
     snapshot(const snapshot&) = delete;
     snapshot& operator=(const snapshot&) = delete;
 
-    std::size_t shown() const noexcept { return listed_ < capacity_ ? listed_ : capacity_; }
-    std::size_t not_shown() const noexcept { return listed_ - shown(); }
-    std::size_t resources() const noexcept { return resources_; }
-    std::size_t bytes() const noexcept { return bytes_; }
+    std::size_t shown() const noexcept { return all_.listed < capacity_ ? all_.listed : capacity_; }
+    std::size_t not_shown() const noexcept { return all_.resources - resources_shown_; }
+    std::size_t resources() const noexcept { return all_.resources; }
+    std::size_t bytes() const noexcept { return all_.bytes; }
     const listed_resource& newest(std::size_t i) const noexcept { return items_[shown() - 1 - i]; }
 
 private:
+    static constexpr std::align_val_t alignment{alignof(listed_resource)};
+
     listed_resource* items_ = nullptr;
     std::size_t capacity_ = 0;
-    std::size_t listed_ = 0;
-    std::size_t resources_ = 0;
-    std::size_t bytes_ = 0;
+    totals all_;
+    std::size_t resources_shown_ = 0;
 };
 
 void write_text(devres_head* head, const snapshot& all, output& out) noexcept
