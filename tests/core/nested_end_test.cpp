@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 //
 // Ends inside of ends, and ends in the hooks that an end calls: C1, C12, C14.
+#include <cerrno>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -13,6 +15,7 @@
 #include "core/core_test.h"
 #include "support/threads.h"
 
+#include <devres/env/sanitizer.h>
 #include <devres/managed.h>
 
 using namespace devres;
@@ -25,6 +28,11 @@ using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
 namespace {
+
+void count_call(int* calls)
+{
+    ++*calls;
+}
 
 class NestedEndTest : public core_fixture {
 public:
@@ -521,9 +529,100 @@ TEST_F(NestedEndTest, ALogHookMayDrainWhatIsReallocated)
     EXPECT_EQ(0u, listed());
 }
 
-void count_call(int* calls)
+// A9, C14: the callable that a handle refers to may end the owner. From then on the handle finds nothing, not
+// even if there is another owner at that place.
+TEST_F(NestedEndTest, AHandleFindsNothingOfAnOwnerThatItsCallableHasEnded)
 {
-    ++*calls;
+    std::optional<bench_owner> own(std::in_place, &upstream);
+    devres_action handle;
+    int result = 1;
+    ASSERT_EQ(0, managed::add_action(
+                     &*own,
+                     [&] {
+                         own.reset();
+                         own.emplace(&upstream);
+                         result = handle.cancel();
+                     },
+                     &handle));
+    EXPECT_EQ(1, devres_release_all(&own->devres));
+    EXPECT_EQ(-ENOENT, result);
+    own.reset();
+    EXPECT_EQ(0u, upstream.live_blocks());
+}
+
+// A9: nor does it find what was cut off, whose owner may be gone.
+TEST_F(NestedEndTest, AHandleFindsNothingOfWhatWasCutOff)
+{
+    std::optional<bench_owner> own(std::in_place, &upstream);
+    std::vector<devres_action> handles;
+    handles.reserve(2 * devres_max_passes);
+    callback = [&] {
+        ASSERT_LE(handles.size(), 2u * devres_max_passes);
+        ASSERT_EQ(0, managed::add_action(
+                         &*own, [this] { callback(); }, &handles.emplace_back()));
+    };
+    callback();
+    devres_drain(&own->devres);
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
+    own.reset();
+    own.emplace(&upstream);
+    EXPECT_EQ(-ENOENT, handles.back().cancel());
+    handles.clear();
+}
+
+// A9: a callable may drop the handle that refers to it.
+TEST_F(NestedEndTest, AHandleMayGoInTheCallbackOfItsCallable)
+{
+    devres_action handle;
+    const std::string large(1000, 'x');
+    ASSERT_EQ(0, managed::add_action(
+                     &owner,
+                     [&handle, this, large] {
+                         handle = devres_action();
+                         log.add(large);
+                     },
+                     &handle));
+    EXPECT_EQ(1, devres_release_all(head));
+    EXPECT_THAT(log.take(), ElementsAre(large));
+    devres_drain(head);
+    EXPECT_EQ(0u, upstream.live_blocks());
+}
+
+// A6: an upstream that krealloc asks for memory may release what is to be moved, and what it attaches in its
+// place is not taken for that.
+TEST_F(NestedEndTest, KreallocTakesNothingThatCameMeanwhile)
+{
+    void* p = managed::kmalloc(&owner, 100);
+    ASSERT_TRUE(p);
+    char* theirs = nullptr;
+    upstream.on_call = [&] {
+        upstream.on_call = nullptr;
+        EXPECT_EQ(1, devres_release_all(head));
+        theirs = static_cast<char*>(managed::kzalloc(&owner, 100));
+    };
+    EXPECT_EQ(nullptr, managed::krealloc(&owner, p, 5000));
+    EXPECT_THAT(warnings.take_one(), HasSubstr("freed already"));
+    EXPECT_TRUE(detail::checked_memory || p == theirs) << "else this shows nothing";
+    managed::kfree(&owner, theirs);
+    EXPECT_EQ(0u, listed());
+}
+
+// A6: an upstream may end the owner when it gets memory back, and somebody listens.
+TEST_F(NestedEndTest, AnUpstreamMayEndTheOwnerWhoseMemoryIsFreed)
+{
+    auto* own = new bench_owner(&upstream);
+    void* p = managed::kmalloc(own, 70000);
+    ASSERT_TRUE(p);
+    upstream.on_call = [&] {
+        upstream.on_call = nullptr;
+        delete own;
+        log.add("ended");
+    };
+    devres_set_log([](const char*, devres_head* ours, const char*, const char*, std::size_t) {
+        EXPECT_STREQ("bench-1", devres_owner_name(ours));
+    });
+    managed::kfree(own, p);
+    EXPECT_THAT(log.take(), ElementsAre("ended"));
 }
 
 // A5, C14: the index that a long search calls for is built while the resource is claimed. The upstream that

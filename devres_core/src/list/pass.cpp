@@ -150,6 +150,8 @@ void pass::release_rare(resource* res, resource_state state) noexcept
     const resource_ops* ops = res->ops;
     if (state.life() != life_state::cancelled) {
         released_ += ops->kind < resource_kind::group ? 1 : 0;
+        if (state.storage() == storage_kind::shared)
+            hide_from_handle(res);
         if (ops->release)
             ops->release(head_, res);
     }

@@ -32,7 +32,7 @@ bool take(resource* res, pass& one) noexcept
             if (taken)
                 one.claim_locked(head, res);
         } else {
-            last = true;
+            last = shared.list_gone;
         }
     }
     if (last)

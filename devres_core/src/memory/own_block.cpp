@@ -55,7 +55,7 @@ resource* make_shared_block(devres_head* head, const resource_ops* ops, std::siz
     upstream* source = upstream_of(head);
     resource* res = make_block(source, ops, size, align, sizeof(shared_part), {});
     if (res)
-        ::new (static_cast<void*>(&shared_part_of(res))) shared_part{{}, false, head, source};
+        ::new (static_cast<void*>(&shared_part_of(res))) shared_part{{}, false, false, head, source};
     return res;
 }
 
@@ -69,6 +69,13 @@ void free_shared_block(resource* res) noexcept
     free_block(shared_part_of(res).source, res, sizeof(shared_part));
 }
 
+void hide_from_handle(resource* res) noexcept
+{
+    shared_part& shared = shared_part_of(res);
+    const scoped_lock held(shared.mutex);
+    shared.head = nullptr;
+}
+
 void let_go_of_shared(resource* res) noexcept
 {
     shared_part& shared = shared_part_of(res);
@@ -76,6 +83,7 @@ void let_go_of_shared(resource* res) noexcept
     {
         const scoped_lock held(shared.mutex);
         shared.head = nullptr;
+        shared.list_gone = true;
         last = shared.handle_gone;
     }
     if (last)
@@ -89,7 +97,7 @@ void let_go_by_handle(resource* res) noexcept
     {
         const scoped_lock held(shared.mutex);
         shared.handle_gone = true;
-        last = shared.head == nullptr;
+        last = shared.list_gone;
     }
     if (last)
         free_shared_block(res);

@@ -7,12 +7,15 @@
 //
 // A block that a handle (devres_action) refers to as well is shared between the list and that handle. Either
 // of them may let go of it first; the other one then frees it. The handle's way to the head is the `head`
-// beside the header, which is set as long as the head cannot end: a pass has to take `mutex` to clear it.
+// beside the header, which is set as long as the head cannot end: a pass has to take `mutex` to clear it, and
+// does so before the callback, in which the owner may end.
 //
-//   has let go of it   | head     | handle_gone | what happens next
-//   nobody             | set      | false       | either
-//   the handle         | set      | true        | the list frees it
-//   the list           | null     | false       | the handle frees it
+//   has let go of it      | head     | list_gone | handle_gone | what happens next
+//   nobody                | set      | false     | false       | either
+//   nobody, but it is     |          |           |             |
+//   being released        | null     | false     | false       | either
+//   the handle            | any      | false     | true        | the list frees it
+//   the list              | null     | true      | false       | the handle frees it
 //
 // Lock order: `mutex`, then the head's lock.
 #pragma once
@@ -34,6 +37,7 @@ struct alignas(16) own_block_prefix {
 struct shared_part {
     lock mutex;
     bool handle_gone DEVRES_GUARDED_BY(mutex);
+    bool list_gone DEVRES_GUARDED_BY(mutex);
     devres_head* head DEVRES_GUARDED_BY(mutex);
     upstream* const source;
 };

@@ -44,6 +44,11 @@ void free_unused(upstream*, const unused_memory& unused) noexcept
         bug("free_unused", no_owner, {}, "there are no slots and no blocks here");
 }
 
+void hide_from_handle(resource* res) noexcept
+{
+    bug("hide_from_handle", no_owner, {res->ops->name}, "there are no blocks here");
+}
+
 void let_go_of_shared(resource* res) noexcept
 {
     bug("let_go_of_shared", no_owner, {res->ops->name}, "there are no blocks here");

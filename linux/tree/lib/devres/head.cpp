@@ -431,6 +431,7 @@ unused_memory take_back_locked(core_head*, released_memory&, bool) noexcept
     return {};
 }
 void free_unused(upstream*, const unused_memory&) noexcept {}
+void hide_from_handle(resource*) noexcept {}
 void let_go_of_shared(resource*) noexcept {}
 
 } // namespace devres::detail
