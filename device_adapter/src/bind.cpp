@@ -40,6 +40,7 @@ void device_core::enter_section(device* dev) noexcept
 
 void device_core::leave_section(device* dev) noexcept
 {
+    dev->tree_ = nullptr;
     dev->binder_.store(nullptr, std::memory_order_relaxed);
     dev->bind_lock_.release();
     put_device(dev);

@@ -68,18 +68,19 @@ private:
         child->sibling_link_ = nullptr;
     }
 
-    static bool enter_one(device* dev, const char* function, source_place where, device** entered) noexcept;
+    static bool enter_one(const device* top, device* dev, const char* function, source_place where,
+                          device** entered) noexcept;
     // A child, with a reference, whose section this thread is not in yet; null: there is none.
-    static device* next_child(device* parent) noexcept;
+    static device* next_child(const device* top, device* parent) noexcept;
     static bool names(const void* first, identity domain, identity object) noexcept;
 };
 
 // Those whose section this thread is in are moved to the end, so that each is looked at once.
-device* device_tree::next_child(device* parent) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+device* device_tree::next_child(const device* top, device* parent) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
     const scoped_lock held(parent->children_lock_);
     while (device* child = parent->first_child_) {
-        if (child->binder_.load(std::memory_order_relaxed) == this_thread())
+        if (child->binder_.load(std::memory_order_relaxed) == this_thread() && child->tree_ == top)
             return nullptr;
         take_out(parent, child);
         if (!child->references_.get_if_live())
@@ -90,12 +91,13 @@ device* device_tree::next_child(device* parent) noexcept DEVRES_NO_THREAD_SAFETY
     return nullptr;
 }
 
-bool device_tree::enter_one(device* dev, const char* function, source_place where,
+bool device_tree::enter_one(const device* top, device* dev, const char* function, source_place where,
                             device** entered) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
     if (device_core::is_inside(dev, function, where) || device_core::would_deadlock(dev, function))
         return false;
     device_core::enter_section(dev);
+    dev->tree_ = top;
     dev->next_in_tree_ = std::exchange(*entered, dev);
     return true;
 }
@@ -106,12 +108,12 @@ bool device_tree::enter_one(device* dev, const char* function, source_place wher
 device* device_tree::enter(device* top, const char* function, source_place where) noexcept
 {
     device* entered = nullptr;
-    if (!enter_one(top, function, where, &entered))
+    if (!enter_one(top, top, function, where, &entered))
         return nullptr;
     for (device *generation = entered, *end = nullptr; generation != end;) {
         for (device* parent = generation; parent != end; parent = parent->next_in_tree_)
-            while (device* child = next_child(parent)) {
-                const bool good = enter_one(child, function, where, &entered);
+            while (device* child = next_child(top, parent)) {
+                const bool good = enter_one(top, child, function, where, &entered);
                 put_device(child); // the section has a reference of its own
                 if (!good) {
                     leave(entered);

@@ -142,6 +142,36 @@ TEST_F(DeviceTreeTest, FromInsideOneOfThemNothingChanges) // D7, D3 (0)
         log.take());
 }
 
+TEST_F(DeviceTreeTest, FromAProbeOfOneOfThemNothingChanges) // D7, D6
+{
+    heap_device* hub = make("hub", nullptr);
+    heap_device* children[] = {heap_device::make("older", hub), heap_device::make("younger", hub)};
+    for (heap_device* child : {children[1], children[0]}) { // first the older one is entered and left
+        int result = 0;
+        ASSERT_EQ(0, child->bind([&](const bound_device&) {
+            result = device_unregister_tree(hub);
+            return 0;
+        }));
+        EXPECT_EQ(-EDEADLK, result);
+        EXPECT_EQ(1u, warns.take().size());
+    }
+    EXPECT_EQ(0, device_unregister_tree(hub));
+}
+
+TEST_F(DeviceTreeTest, ARemoveThatUnregistersALargerTreeIsRefused) // D7, D6
+{
+    heap_device* top = make("top", nullptr);
+    heap_device* hub = make("hub", top);
+    make("other", top);
+    int result = 0;
+    hub->on_remove = [&](const bound_device&) { result = device_unregister_tree(top); };
+    EXPECT_EQ(0, device_unregister_tree(hub));
+    EXPECT_EQ(-EDEADLK, result);
+    EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ((events{"release hub", "free hub"}), log.take()) << "and the other one is still there";
+    EXPECT_EQ(0, device_unregister_tree(top));
+}
+
 TEST_F(DeviceTreeTest, ARemoveThatUnregistersAnotherOfTheTreeIsRefused) // D7
 {
     heap_device* hub = make("hub", nullptr);

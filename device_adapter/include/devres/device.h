@@ -89,6 +89,7 @@ private:
     device** last_child_ DEVRES_GUARDED_BY(children_lock_) = &first_child_;
     device* next_sibling_ = nullptr;  // guarded by the parent's children_lock_, as is the next
     device** sibling_link_ = nullptr; // what points to this one; null: it is not registered, or has no parent
+    const device* tree_ = nullptr;    // the top of the tree for which its section was entered, or null
     device* next_in_tree_ = nullptr;  // whoever holds bind_lock_ for device_unregister_tree
 
     devres_listed listed_{&devres}; // the last member: another thread may dump what is listed
