@@ -36,12 +36,15 @@ device::~device()
     if (!references_.has_ended()) {
         if (detail::device_core::del(this, "~device", {}) != 0)
             detail::bug("~device", &devres, "destroyed from inside itself");
-        if (references_.held() != 1)
-            detail::bug("~device", &devres, "destroyed while references are still held");
-        put_device(this);
+        if (!references_.has_ended()) { // else a release callback has put the creator's
+            if (references_.held() != 1)
+                detail::bug("~device", &devres, "destroyed while references are still held");
+            put_device(this);
+        }
     }
-    listed_.end();                       // before its name goes
-    std::free(const_cast<char*>(name_)); // SAFETY: strdup's
+    listed_.end(); // before its name goes
+    // SAFETY: strdup's. Null from now on: the head may still have something to say.
+    std::free(const_cast<char*>(std::exchange(name_, nullptr)));
 }
 
 device* device_create(const char* name, device* parent) noexcept

@@ -96,8 +96,9 @@ void drm_dev_put(drm_device* drm) noexcept
     // Memory of the caller's may be given to drm_dev_init again.
     drm->free_ = nullptr;
     drm->container_ = nullptr;
+    drm->references_.require_last("drm_dev_put", &drm->devres);
+    drm->dev = nullptr; // before another life may begin
     drm->references_.finish("drm_dev_put", &drm->devres);
-    drm->dev = nullptr;
     if (free)
         free(container);
     put_device(parent);

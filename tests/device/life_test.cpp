@@ -55,6 +55,29 @@ TEST_F(DeviceLifeTest, LastPutReleasesResourcesNewestFirstThenCallsRelease) // D
     EXPECT_EQ((events{"second", "first", "release"}), log.take());
 }
 
+TEST_F(DeviceLifeTest, WhatReleaseAttachesIsReportedWithoutAName) // C12, D1
+{
+    auto* dev = new device("short-lived", nullptr, [](device* d) {
+        EXPECT_EQ(0, devm_add_action(d, [] {}));
+        delete d;
+    });
+    put_device(dev);
+    EXPECT_NE(std::string::npos, warns.take_one().find("still on a head that is being destroyed"));
+}
+
+TEST_F(DeviceLifeTest, AReleaseCallbackMayPutTheReferenceThatADestructorWouldHave) // D1
+{
+    {
+        device dev("on the stack");
+        ASSERT_EQ(0, device_register(&dev));
+        ASSERT_EQ(0, devm_add_action(&dev, [&] {
+                      log.add("put");
+                      put_device(&dev);
+                  }));
+    }
+    EXPECT_EQ((events{"put"}), log.take());
+}
+
 TEST_F(DeviceLifeTest, NullIsFineForGetAndPut) // D1
 {
     EXPECT_EQ(nullptr, get_device(nullptr));

@@ -59,6 +59,18 @@ TEST(DrmSurfaceTest, ADrmDeviceOfTheCallersHasNoParentAfterItsLastPut) // M2, M3
     EXPECT_EQ(nullptr, drm.dev) << "and messages do not ask it for its name";
 }
 
+TEST(DrmSurfaceTest, ADrmDeviceOfTheCallersMayBeginAnotherLife) // M3
+{
+    device* parent = device_create("parent");
+    drm_device drm;
+    for (int life = 0; life != 2; ++life) {
+        ASSERT_EQ(0, drm_dev_init(&drm, &plain_driver, parent));
+        EXPECT_EQ(parent, drm.dev);
+        drm_dev_put(&drm);
+    }
+    put_device(parent);
+}
+
 TEST(DrmSurfaceTest, FinalKfreeMeasuresToTheLastByte) // M3
 {
     warn_capture warns;

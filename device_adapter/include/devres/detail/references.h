@@ -57,12 +57,18 @@ public:
         }
     }
 
-    // The end is over. A reference that is still held: BUG.
+    // Everything is released. A reference that is still held: BUG.
+    void require_last(const char* function, devres_head* owner) const noexcept
+    {
+        if (state_.load(std::memory_order_acquire) != (ending | 1))
+            bug(function, owner, "a reference is still held after the last put has released everything");
+    }
+    // The end is over: another life may begin. As require_last().
     void finish(const char* function, devres_head* owner) noexcept
     {
         std::uint32_t own = ending | 1;
         if (!state_.compare_exchange_strong(own, ended, std::memory_order_acq_rel))
-            bug(function, owner, "a reference is still held after the last put has released everything");
+            require_last(function, owner);
     }
 
     // One reference, the caller's. False if it is in use.
