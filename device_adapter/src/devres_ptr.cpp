@@ -7,6 +7,7 @@
 
 #include <devres/devres_ptr.h>
 
+#include <optional>
 #include <utility>
 
 #include <devres/detail/report.h>
@@ -68,7 +69,8 @@ void container_block::release(devres_head* head, devres_node* node)
                 return;
             }
         } else {
-            if (warn_if_inside("release", head, readers, {})) {
+            // Asked again: a WARN handler may have ended the guard.
+            if (warn_if_inside("release", head, readers, {}) && inside_at(readers).file) {
                 self->owner->park(self); // it cannot go now; unbind will have it
                 return;
             }
@@ -120,11 +122,17 @@ bool container_block::revoke_for(devres_head* head, source_place where) noexcept
     // While unbind releases, a callback leaves its siblings to it, each at its place in the order (C11, V6).
     if (!owner->domain().is_open() && release_scope::active())
         return false;
+    // Who is inside a sibling is waited for, perhaps by the one that has the T: a group's release, or unbind.
+    // So it does not wait for that one, as if it were a release callback.
+    std::optional<release_scope> does_not_wait;
+    if (inside_at(owner->readers()).file)
+        does_not_wait.emplace();
     if (state.begin_revoke(where, "revoke", head, ops->name) != revocable_state::outcome::done)
         return false;
     if (end_early())
         return true;
-    if (!release_scope::active())
+    // Once unbind is over there is nobody to wait for: what its end has cut off (C12) is never gone.
+    if (head && !release_scope::active())
         state.wait_until_gone();
     return false;
 }

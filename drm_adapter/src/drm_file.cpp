@@ -84,10 +84,17 @@ drm_file::closing drm_core::end_hook_locked(drm_file* file) noexcept
     return file->closing_;
 }
 
+// Unplug is waited for by whoever unbinds the parent: so the hook does not wait for what unbind releases.
+void drm_core::call_unmap(drm_device* drm, drm_file* file) noexcept
+{
+    const release_scope does_not_wait;
+    drm->driver->unmap(drm, file);
+}
+
 void drm_core::unmap_files(drm_device* drm) noexcept
 {
     while (drm_file* file = begin_unmap(drm)) {
-        drm->driver->unmap(drm, file);
+        call_unmap(drm, file);
         auto closed = drm_file::closing::no;
         {
             const scoped_lock held(file->drm->files_lock_);
@@ -103,7 +110,12 @@ void drm_core::unmap_files(drm_device* drm) noexcept
 void drm_core::finish_close(drm_file* file) noexcept
 {
     drm_device* drm = file->drm;
-    if (drm->driver->postclose)
+    bool opened = false; // or its open has failed, while another thread closed it
+    {
+        const scoped_lock held(file->drm->files_lock_);
+        opened = file->ready_;
+    }
+    if (opened && drm->driver->postclose)
         drm->driver->postclose(drm, file);
     delete file;
     drm_dev_put(drm);
@@ -169,7 +181,7 @@ int drm_open(drm_device* drm, drm_file** out) noexcept
         }
     }
     if (unmap_now) {
-        drm->driver->unmap(drm, file);
+        drm_core::call_unmap(drm, file);
         const scoped_lock held(file->drm->files_lock_);
         closed = drm_core::end_hook_locked(file);
     }

@@ -94,8 +94,11 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
         }
         own_hook = !first && drm->unplugger_ == this_thread();
     }
-    if (own_hook) // the first one goes on when its hook has returned
+    if (own_hook) { // the first one goes on when its hook has returned: a WARN handler, before all have left
+        if (waits)
+            wait_for_readers(inside, function, &drm->devres);
         return 0;
+    }
     if (!first && !waits && inside_at(inside).file) // the first one may wait for this thread
         return 0;
     if (!first) {

@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
+#include <devres/drm_registration.h>
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
@@ -50,6 +52,49 @@ TEST_F(DrmFileTest, OpenFilesOutliveUnplugAndTheLastCloseFreesTheDevice) // M1, 
     EXPECT_EQ(drm, b.file()->drm);
     b.close();
     EXPECT_EQ((events{"postclose", "~T"}), log.take());
+}
+
+TEST_F(DrmFileTest, AFileWhoseOpenFailsHasNoPostcloseWhoeverClosesIt) // M7
+{
+    driver.on.postclose = [this](drm_device*, drm_file*) { log.add("postclose"); };
+    std::thread closer;
+    driver.on.open = [&](drm_device*, drm_file* file) {
+        closer = std::thread([file] { drm_close(file); });
+        await_sleepers(1);
+        return -EIO;
+    };
+    drm_file* file = nullptr;
+    EXPECT_EQ(-EIO, drm_open(drm, &file));
+    closer.join();
+    EXPECT_EQ(events{}, log.take());
+}
+
+// Unbind waits for the unplug whose hook this is, and releases the container: the hook does not wait for it.
+TEST_F(DrmFileTest, UnmapMayRevokeWhatAnUnbindIsReleasing) // V6, M5, D3
+{
+    scripted_device dev("other");
+    devres_ptr<int> bar;
+    drm_device* registered = nullptr;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, devres_ptr<int>::create(b, &bar, 1));
+        registered = drm_dev_get(devm_drm_dev_alloc<logged_drm>(b, &driver, &log));
+        return drm_registration::create_owned_by_device(b, registered);
+    }));
+    client c(registered);
+    doorway in_unmap;
+    driver.on.unmap = [&](drm_device*, drm_file*) {
+        in_unmap.open();
+        while (!bar.is_revoked())
+            std::this_thread::yield();
+        await_sleepers(1); // unbind, for this unplug
+        EXPECT_FALSE(bar.revoke());
+    };
+    std::thread unplugger([&] { EXPECT_EQ(0, drm_dev_unplug(registered)); });
+    in_unmap.pass();
+    EXPECT_EQ(0, dev.unbind());
+    unplugger.join();
+    c.close();
+    drm_dev_put(registered);
 }
 
 TEST_F(DrmFileTest, IoctlGivesWhatTheHandlerReturnedAndEINVALForWhatTheDriverDoesNotHave) // M7

@@ -3,11 +3,13 @@
 // V1, V4, V6, V8, V9, V10 on devres_ptr<T>.
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 #include <unistd.h>
@@ -131,6 +133,110 @@ TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersOfTheObject) // V1, G5
     EXPECT_TRUE(left);
     EXPECT_EQ(1, t.destroyed);
     reader.join();
+}
+
+// The pass waits for this thread, which is inside a sibling: so this thread does not wait for the pass.
+TEST_F(DevresPtrTest, FromInsideASiblingRevokeDoesNotWaitForAGroupThatHasBoth) // V1, V6, G5
+{
+    handle sibling;
+    handle h;
+    tracking t_of_sibling;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(b, devm_open_group(b, b));
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        EXPECT_EQ(0, handle::create(b, &sibling, &t_of_sibling, 3)); // goes first
+        devm_close_group(b, b);
+        return 0;
+    }));
+    std::thread releaser;
+    {
+        const auto guard = sibling.try_access();
+        releaser = std::thread([&] { EXPECT_EQ(2, devm_release_group(&dev, &dev)); });
+        while (!sibling.is_revoked())
+            std::this_thread::yield();
+        EXPECT_FALSE(h.revoke());
+        EXPECT_EQ(0, t_of_sibling.destroyed);
+    }
+    releaser.join();
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_EQ(1, t_of_sibling.destroyed);
+}
+
+// Who is told that a group cannot end what its thread is inside of may end that guard.
+TEST_F(DevresPtrTest, AWarnHandlerMayEndTheGuardThatAGroupCameUponInside) // V5
+{
+    static std::optional<revocable_guard<tracked>> guard;
+    handle h;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(b, devm_open_group(b, b));
+        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+        devm_close_group(b, b);
+        return 0;
+    }));
+    guard.emplace(h.try_access());
+    const auto before = devres_set_warn_handler([](const char*) { guard.reset(); });
+    EXPECT_EQ(1, devm_release_group(&dev, &dev));
+    devres_set_warn_handler(before);
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_FALSE(h.revoke());
+}
+
+// What a drain has cut off is never gone, and nobody waits for it once unbind is over.
+TEST_F(DevresPtrTest, RevokeAfterUnbindDoesNotWaitForWhatWasCutOff) // C12, V1
+{
+    struct again {
+        tracking* t;
+        handle newest{};
+        int calls = 0;
+        static void run(const bound_device& b, again* self)
+        {
+            ASSERT_LE(++self->calls, 2 * devres_max_passes);
+            ASSERT_EQ(0, devm_add_action(b, &run, self));
+            EXPECT_EQ(0, handle::create(b, &self->newest, self->t, self->calls));
+        }
+    } adder{&t};
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        again::run(b, &adder);
+        return 0;
+    }));
+    devres_drain(&dev.devres);
+    EXPECT_NE(std::string::npos, warns.take_one().find("still being added"));
+    EXPECT_EQ(0, dev.unbind());
+    EXPECT_FALSE(adder.newest.revoke());
+}
+
+// V5, V11: the handler of a long wait may reset the handle that is being revoked, and the device may go.
+TEST_F(DevresPtrTest, AHandleMayBeResetWhileItsRevokeWaits)
+{
+    static handle h;
+    static doorway leave;
+    static std::thread reader;
+    static device* its_device;
+    static bool done;
+    its_device = &dev;
+    done = false;
+    ASSERT_EQ(0, bind_with(&h));
+    doorway inside;
+    reader = std::thread([&] {
+        const auto guard = h.try_access();
+        inside.open();
+        leave.pass();
+    });
+    inside.pass();
+    const unsigned wait_before = devres_set_wait_warning(5);
+    const auto before = devres_set_warn_handler([](const char*) {
+        if (std::exchange(done, true))
+            return;
+        h.reset();
+        leave.open();
+        reader.join();
+        std::thread([] { EXPECT_EQ(0, device_release_driver(its_device)); }).join();
+    });
+    EXPECT_FALSE(h.revoke()); // unbind was faster
+    devres_set_warn_handler(before);
+    devres_set_wait_warning(wait_before);
+    EXPECT_TRUE(done);
+    EXPECT_EQ(1, t.destroyed);
 }
 
 // Each pass of the drain would find it again.

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <sys/syscall.h>
@@ -11,11 +12,14 @@
 
 #include <gtest/gtest.h>
 
+#include <devres/devm.h>
 #include <devres/devres.h>
 #include <devres/diagnostics.h>
+#include <devres/drm_device.h>
 #include <devres/env/wait_clock.h>
 #include <devres/revocable.h>
 
+#include "device/scripted_device.h"
 #include "revocation/tracked.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
@@ -167,6 +171,75 @@ TEST_F(LongWaitTest, ZeroIsNever) // V11
     guard = {};
     revoker.join();
     warns.take();
+}
+
+TEST_F(LongWaitTest, TheHandlerMayRevokeWhatIsBeingRevoked) // V1, V11
+{
+    static revocable<tracked>* revoked;
+    static doorway leave;
+    static bool asked;
+    asked = false;
+    revocable<tracked> r(&t);
+    revoked = &r;
+    doorway inside;
+    std::thread reader([&] {
+        const auto guard = r.try_access();
+        inside.open();
+        leave.pass();
+    });
+    inside.pass();
+    const auto before = devres_set_warn_handler([](const char*) {
+        if (std::exchange(asked, true))
+            return;
+        EXPECT_FALSE(revoked->revoke()) << "the other one will do it";
+        leave.open();
+    });
+    EXPECT_TRUE(r.revoke());
+    devres_set_warn_handler(before);
+    reader.join();
+    EXPECT_TRUE(asked);
+    EXPECT_EQ(1, t.destroyed);
+}
+
+// An unplug in the handler of an unplug waits for the readers as well, before the unbind that it is part of
+// releases what they use.
+TEST_F(LongWaitTest, AnUnbindInTheHandlerOfAnUnplugWaitsForTheReadersToo) // M5, D3, V11
+{
+    static scripted_device* parent;
+    static doorway leave;
+    static std::atomic<bool> left;
+    static bool asked;
+    left = asked = false;
+    static constexpr drm_driver driver{.name = "slow"};
+    scripted_device dev;
+    parent = &dev;
+    drm_device* drm = drm_dev_alloc(&driver, &dev);
+    ASSERT_EQ(0, drm_dev_register(drm));
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, devm_add_action(b, [] { EXPECT_TRUE(left) << "released under a reader"; }));
+        return devm_add_action(b, [drm] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+    }));
+    doorway inside;
+    std::thread reader([&] {
+        const drm_dev_guard guard(drm);
+        inside.open();
+        leave.pass();
+        linger();
+        left = true;
+    });
+    inside.pass();
+    const auto before = devres_set_warn_handler([](const char*) {
+        if (std::exchange(asked, true))
+            return;
+        std::thread opener([] { leave.open(); });
+        EXPECT_EQ(0, parent->unbind());
+        opener.join();
+    });
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    devres_set_warn_handler(before);
+    reader.join();
+    EXPECT_TRUE(asked);
+    drm_dev_put(drm);
 }
 
 } // namespace

@@ -170,7 +170,8 @@ public:
     //          false; nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
-        return block_ && block_->revoke({file, line});
+        const devres_ptr keep(*this); // a WARN handler may reset this handle while it waits
+        return keep.block_ && keep.block_->revoke({file, line});
     }
     bool revoke(nowait_t) noexcept { return block_ && block_->revoke_nowait(); }
 

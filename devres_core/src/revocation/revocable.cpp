@@ -6,6 +6,7 @@
 
 #include <devres/detail/report.h>
 #include <devres/env/lock.h>
+#include <devres/env/thread.h>
 
 namespace devres::detail {
 
@@ -20,6 +21,7 @@ revocable_state::outcome revocable_state::begin_revoke(source_place where, const
     gate_.close();
     if (release_scope::active() ? !claim() : !claim_or_wait())
         return outcome::lost;
+    const release_scope does_not_wait; // the WARN handler of a long wait, for this very revoke
     wait_for_readers(readers, function, owner, what);
     return outcome::done;
 }

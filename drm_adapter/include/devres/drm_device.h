@@ -290,6 +290,7 @@ struct drm_core {
     // Marks dead what was opened during the register under way.
     static void kill_files_locked(drm_device* drm) noexcept DEVRES_REQUIRES(drm->files_lock_);
     static void unmap_files(drm_device* drm) noexcept;
+    static void call_unmap(drm_device* drm, drm_file* file) noexcept;
     static drm_file* begin_unmap(drm_device* drm) noexcept;
     // Puts the file on a list, as its newest.
     static void link_locked(drm_file* file, drm_file** list) noexcept DEVRES_REQUIRES(file->drm->files_lock_);
