@@ -62,6 +62,21 @@ public:
     {
         ASSERT_EQ(0, managed::add_action(&owner, [this] { callback(); }));
     }
+    // Drains the head with a WARN handler that calls `what`.
+    // Returns: how often it was called.
+    int drain_with_handler(std::function<void()> what)
+    {
+        on_warn = std::move(what);
+        warned = 0;
+        const auto before = devres_set_warn_handler([](const char*) {
+            ++warned;
+            on_warn();
+        });
+        devres_drain(head);
+        devres_set_warn_handler(before);
+        on_warn = nullptr;
+        return warned;
+    }
     // A group with a node before it, in it and behind it.
     void attach_nodes_and_a_group(devres_head* to)
     {
@@ -74,6 +89,8 @@ public:
     }
 
     static inline std::function<void()> on_release;
+    static inline std::function<void()> on_warn;
+    static inline int warned;
     static inline std::vector<std::string> told;
     node_item first{&log, "first"};
     node_item second{&log, "second"};
@@ -150,62 +167,34 @@ TEST_F(NestedEndTest, DrainsInsideDrainsAreCutOff)
 // C12: who attaches whenever he hears of it does not keep an end going.
 TEST_F(NestedEndTest, AWarnHandlerThatAttachesIsCutOffAsWell)
 {
-    static bench_owner* own;
-    static int warned;
-    own = &owner;
-    warned = 0;
     callback = [&] { attach_callback(); };
-    const auto before = devres_set_warn_handler([](const char*) {
-        ++warned;
-        ASSERT_TRUE(managed::kmalloc(own, 10));
-    });
     attach_callback();
-    devres_drain(head);
-    devres_set_warn_handler(before);
-    EXPECT_EQ(1, warned);
+    EXPECT_EQ(1, drain_with_handler([&] { ASSERT_TRUE(managed::kmalloc(&owner, 10)); }));
     EXPECT_EQ(0u, listed());
 }
 
 // C12: nor does one that drains: what the WARN says was not released has gone by then.
 TEST_F(NestedEndTest, AWarnHandlerMayDrainWhatIsCutOff)
 {
-    static devres_head* its_head;
-    static int warned;
-    its_head = head;
-    warned = 0;
     int calls = 0;
     callback = [&] {
         ASSERT_LE(++calls, 2 * devres_max_passes);
         attach_callback();
     };
-    const auto before = devres_set_warn_handler([](const char*) {
-        ++warned;
-        EXPECT_EQ(0, devres_drain(its_head));
-    });
     attach_callback();
-    devres_drain(head);
-    devres_set_warn_handler(before);
-    EXPECT_EQ(1, warned);
+    EXPECT_EQ(1, drain_with_handler([&] { EXPECT_EQ(0, devres_drain(head)); }));
     EXPECT_EQ(devres_max_passes, calls);
 }
 
 // C12: and one that attaches and drains each time is not told of that again and again.
 TEST_F(NestedEndTest, AWarnHandlerThatAttachesAndDrainsIsCalledOnce)
 {
-    static bench_owner* own;
-    static int warned;
-    own = &owner;
-    warned = 0;
     callback = [&] { attach_callback(); };
-    const auto before = devres_set_warn_handler([](const char*) {
-        ++warned;
-        ASSERT_TRUE(managed::kmalloc(own, 10));
-        devres_drain(&own->devres);
-    });
     attach_callback();
-    devres_drain(head);
-    devres_set_warn_handler(before);
-    EXPECT_EQ(1, warned);
+    EXPECT_EQ(1, drain_with_handler([&] {
+                  ASSERT_TRUE(managed::kmalloc(&owner, 10));
+                  devres_drain(head);
+              }));
     EXPECT_EQ(0u, listed());
 }
 

@@ -39,6 +39,18 @@ protected:
         return dev.bind([=, this](const bound_device& b) { return handle::create(b, out, &t, value); });
     }
 
+    // Binds the device with a group, named by its address, of what `fill` attaches.
+    template <class Fill>
+    int bind_with_group(Fill fill)
+    {
+        return dev.bind([fill](const bound_device& b) {
+            EXPECT_EQ(b, devm_open_group(b, b));
+            fill(b);
+            devm_close_group(b, b);
+            return 0;
+        });
+    }
+
     warn_capture warns;
     tracking t;
     scripted_device dev;
@@ -111,12 +123,7 @@ TEST_F(DevresPtrTest, MovingAHandleToItselfKeepsTheObject) // section 7
 TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersOfTheObject) // V1, G5
 {
     handle h;
-    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
-        EXPECT_EQ(b, devm_open_group(b, b));
-        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
-        devm_close_group(b, b);
-        return 0;
-    }));
+    ASSERT_EQ(0, bind_with_group([&](const bound_device& b) { EXPECT_EQ(0, handle::create(b, &h, &t, 7)); }));
     doorway inside;
     std::atomic<bool> left{false};
     std::thread reader([&] {
@@ -141,13 +148,10 @@ TEST_F(DevresPtrTest, FromInsideASiblingRevokeDoesNotWaitForAGroupThatHasBoth) /
     handle sibling;
     handle h;
     tracking t_of_sibling;
-    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
-        EXPECT_EQ(b, devm_open_group(b, b));
-        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
-        EXPECT_EQ(0, handle::create(b, &sibling, &t_of_sibling, 3)); // goes first
-        devm_close_group(b, b);
-        return 0;
-    }));
+    ASSERT_EQ(0, bind_with_group([&](const bound_device& b) {
+                  EXPECT_EQ(0, handle::create(b, &h, &t, 7));
+                  EXPECT_EQ(0, handle::create(b, &sibling, &t_of_sibling, 3)); // goes first
+              }));
     std::thread releaser;
     {
         const auto guard = sibling.try_access();
@@ -167,12 +171,7 @@ TEST_F(DevresPtrTest, AWarnHandlerMayEndTheGuardThatAGroupCameUponInside) // V5
 {
     static std::optional<revocable_guard<tracked>> guard;
     handle h;
-    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
-        EXPECT_EQ(b, devm_open_group(b, b));
-        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
-        devm_close_group(b, b);
-        return 0;
-    }));
+    ASSERT_EQ(0, bind_with_group([&](const bound_device& b) { EXPECT_EQ(0, handle::create(b, &h, &t, 7)); }));
     guard.emplace(h.try_access());
     const auto before = devres_set_warn_handler([](const char*) { guard.reset(); });
     EXPECT_EQ(1, devm_release_group(&dev, &dev));
@@ -348,12 +347,7 @@ TEST_F(DevresPtrTest, ReleaseOfAGroupWaitsForTheReadersThatUnbindStillWaitsFor) 
 TEST_F(DevresPtrTest, ReleaseOfAGroupFromInsideAGuardNamesNoPathOfTheLibrary) // V5, section 7
 {
     handle h;
-    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
-        EXPECT_EQ(b, devm_open_group(b, b));
-        EXPECT_EQ(0, handle::create(b, &h, &t, 7));
-        devm_close_group(b, b);
-        return 0;
-    }));
+    ASSERT_EQ(0, bind_with_group([&](const bound_device& b) { EXPECT_EQ(0, handle::create(b, &h, &t, 7)); }));
     {
         auto guard = h.try_access();
         devm_release_group(&dev, &dev);
