@@ -46,6 +46,18 @@ void device_core::leave_section(device* dev) noexcept
     put_device(dev);
 }
 
+bool device_core::is_releasing(device* dev) noexcept
+{
+    if (releasing_here(&dev->devres))
+        return true;
+    binding* now = get_binding(dev);
+    if (!now)
+        return false;
+    const bool releasing = releasing_here(now->parked());
+    now->put();
+    return releasing;
+}
+
 bool device_core::would_deadlock(device* dev, const char* function) noexcept
 {
     const char* why = nullptr;
@@ -54,7 +66,7 @@ bool device_core::would_deadlock(device* dev, const char* function) noexcept
         why = "called from inside bind or unbind of the same device";
     else if (dev->references_.is_ending())
         why = "called while the last put releases the device";
-    else if (releasing_here(&dev->devres)) // unbind waits for whoever releases something of the device (C15)
+    else if (is_releasing(dev)) // unbind waits for whoever releases something of the device (C15)
         why = "called from inside a release callback of the same device";
     else if (binder && constructing_here(&dev->devres)) // and for whoever constructs something in its memory
         why = "called from inside a constructor that bind or unbind of the same device waits for";
@@ -132,10 +144,10 @@ void device_core::end_binding(device* dev, const char* function) noexcept
 void device_core::release_binding(device* dev) noexcept
 {
     binding* ended = peek_binding(dev);
-    ended->unpark_all(&dev->devres);
+    ended->unpark_all();
     do
         devres_drain(&dev->devres);
-    while (ended->unpark_all(&dev->devres)); // by a pass of another thread, which the drain has waited for
+    while (ended->unpark_all()); // by a pass of another thread, which the drain has waited for
     {
         const scoped_lock held(dev->binding_lock_);
         dev->binding_ = nullptr;

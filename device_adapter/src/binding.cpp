@@ -133,17 +133,45 @@ void binding::put() noexcept
         delete this;
 }
 
-device* binding::get_device() noexcept
-{
-    const scoped_lock held(lock_);
-    return devres::get_device(device_);
-}
-
 device* binding::peek_device() noexcept
 {
     const scoped_lock held(lock_);
     return device_;
 }
+
+// --- Borrowing the device ---------------------------------------------------------------------------------
+
+namespace {
+
+constinit thread_local borrowed_device* borrowed_last = nullptr;
+
+} // namespace
+
+borrowed_device::borrowed_device(binding* from) noexcept : outer_(borrowed_last)
+{
+    const scoped_lock held(from->lock_);
+    device_ = from->device_;
+    if (device_)
+        device_core::borrow(device_);
+    borrowed_last = this;
+}
+
+borrowed_device::~borrowed_device()
+{
+    borrowed_last = outer_;
+    if (device_)
+        device_core::give_back(device_);
+}
+
+bool borrowed_device::is_here(const device* dev) noexcept
+{
+    const borrowed_device* one = borrowed_last;
+    while (one && one->device_ != dev)
+        one = one->outer_;
+    return one != nullptr;
+}
+
+// --- Members ----------------------------------------------------------------------------------------------
 
 bool binding::add_member(binding_member* member) noexcept
 {
@@ -241,43 +269,18 @@ bool binding::keep_until_end(binding_leftover* leftover) noexcept
 
 // --- Parking ----------------------------------------------------------------------------------------------
 
-void binding::park(parked_node* node) noexcept
+const char* binding::name_of_parked(devres_head* parked) noexcept
 {
-    const scoped_lock held(parking_lock_);
-    node->next_parked_ = parked_;
-    node->parked_link_ = &parked_;
-    if (parked_)
-        parked_->parked_link_ = &node->next_parked_;
-    parked_ = node;
+    const device* dev = container_of<&binding::parked_>(parked)->peek_device();
+    return dev ? dev_name(dev) : "(unbound)";
 }
 
-void binding::take_parked_locked(parked_node* node) noexcept
+bool binding::unpark(const devres_head* released_from, devres_node* node) noexcept
 {
-    *node->parked_link_ = node->next_parked_;
-    if (node->next_parked_)
-        node->next_parked_->parked_link_ = node->parked_link_;
-    node->parked_link_ = nullptr;
-}
-
-// Under the lock, so that unbind finds the node either here or on the device's list.
-void binding::unpark(parked_node* node, devres_head* head) noexcept
-{
-    const scoped_lock held(parking_lock_);
-    if (!node->parked_link_)
-        return;
-    take_parked_locked(node);
-    devres_node_add(head, node);
-}
-
-bool binding::unpark_all(devres_head* head) noexcept
-{
-    const scoped_lock held(parking_lock_);
-    const bool any = parked_ != nullptr;
-    while (parked_node* node = parked_) {
-        take_parked_locked(node);
-        devres_node_add(head, node);
-    }
-    return any;
+    if (released_from != &parked_)
+        return false;
+    devres_node_add(&peek_device()->devres, node); // it is bound as long as anything is parked
+    return true;
 }
 
 // --- The end ----------------------------------------------------------------------------------------------

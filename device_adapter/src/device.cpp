@@ -5,6 +5,7 @@
 #include <devres/device.h>
 
 #include <cerrno>
+#include <climits>
 #include <cstdlib>
 #include <cstring>
 #include <new>
@@ -12,6 +13,7 @@
 
 #include <devres/detail/binding.h>
 #include <devres/detail/report.h>
+#include <devres/detail/scoped_lock.h>
 
 namespace devres {
 
@@ -36,6 +38,8 @@ device::~device()
     if (!references_.has_ended()) {
         if (detail::device_core::del(this, "~device", {}) != 0)
             detail::bug("~device", &devres, "destroyed from inside itself");
+        if (!detail::borrowed_device::is_here(this))
+            detail::device_core::wait_for_borrowers(this);
         if (!references_.has_ended()) { // else a release callback has put the creator's
             if (references_.held() != 1)
                 detail::bug("~device", &devres, "destroyed while references are still held");
@@ -93,12 +97,48 @@ device* get_device(device* dev) noexcept
     return dev;
 }
 
-// The last put finds the device unbound, since a binding holds a reference.
 void put_device(device* dev) noexcept
 {
-    if (!dev || !dev->references_.put("put_device", &dev->devres))
-        return;
-    detail::device_core::forget(dev);
+    if (dev && dev->references_.put("put_device", &dev->devres))
+        detail::device_core::end(dev);
+}
+
+namespace detail {
+
+void device_core::borrow(device* dev) noexcept
+{
+    devres::get_device(dev);
+    dev->borrowed_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// Under the lock, so that who ends the device, and finds the reference gone, can wait until this thread has
+// left the device.
+void device_core::give_back(device* dev) noexcept
+{
+    bool last = false;
+    {
+        const scoped_lock held(dev->binding_lock_);
+        last = dev->references_.put("put_device", &dev->devres);
+        dev->borrowed_.fetch_sub(1, std::memory_order_release);
+        park::wake(parking_lot, dev->borrowed_, INT_MAX);
+    }
+    if (last)
+        end(dev);
+}
+
+void device_core::wait_for_borrowers(device* dev) noexcept
+{
+    const auto borrowed = [dev] { return dev->borrowed_.load(std::memory_order_acquire); };
+    while (const std::uint32_t now = borrowed())
+        park::sleep_until(parking_lot, dev->borrowed_, now, [&] { return borrowed() != now; });
+    const scoped_lock has_left(dev->binding_lock_);
+}
+
+// The device is unbound, since a binding holds a reference.
+void device_core::end(device* dev) noexcept
+{
+    wait_for_borrowers(dev);
+    forget(dev);
     devres_drain(&dev->devres);
     dev->references_.finish("put_device", &dev->devres);
     device* parent = std::exchange(dev->parent_, nullptr);
@@ -108,6 +148,8 @@ void put_device(device* dev) noexcept
     }
     put_device(parent);
 }
+
+} // namespace detail
 
 // --- What it says -----------------------------------------------------------------------------------------
 

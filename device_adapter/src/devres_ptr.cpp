@@ -59,9 +59,11 @@ void container_block::release(devres_head* head, devres_node* node)
 {
     auto* self = static_cast<container_block*>(node); // SAFETY: only containers have this release
     // At unbind the readers of the whole binding have been waited for; who ends it early has waited, too.
+    const bool early = self->ended_early_by.load(std::memory_order_relaxed) == this_thread();
+    if (!early && self->owner->unpark(head, self))
+        return;
     const auto waited = self->owner->waited();
-    if (waited != binding::readers_state::have_left &&
-        self->ended_early_by.load(std::memory_order_relaxed) != this_thread()) {
+    if (!early && waited != binding::readers_state::have_left) {
         const reader_set readers(self->state.object());
         if (waited == binding::readers_state::some_left_out) {
             if (has_readers(readers)) {
@@ -97,22 +99,17 @@ void container_block::free() noexcept
 // Requires: closed, claimed by this thread, nobody inside. Returns: true if this call destroyed the T.
 bool container_block::end_early() noexcept
 {
-    bool released = false;
     ended_early_by.store(this_thread(), std::memory_order_relaxed);
-    if (device* dev = owner->get_device()) {
-        owner->unpark(this, &dev->devres);
-        released = devres_node_release(&dev->devres, this) == 0; // else a pass has it, which waits for nobody
-        put_device(dev);
-    }
-    return released;
+    const borrowed_device dev(owner);
+    // If it is on neither list a pass has it, which waits for nobody.
+    return dev.head() &&
+           (devres_node_release(owner->parked(), this) == 0 || devres_node_release(dev.head(), this) == 0);
 }
 
 bool container_block::revoke(source_place where) noexcept
 {
-    device* dev = owner->get_device(); // for messages; null once unbind is over
-    const bool ended = revoke_for(dev ? &dev->devres : nullptr, where);
-    put_device(dev);
-    return ended;
+    const borrowed_device dev(owner); // for messages
+    return revoke_for(dev.head(), where);
 }
 
 bool container_block::revoke_for(devres_head* head, source_place where) noexcept

@@ -43,7 +43,7 @@ namespace {
 // A registration on the parent's list: unbind closes its drm_device together with everything else of the
 // binding. It goes on the list when register has returned. So nobody releases it while `load` runs, and what
 // `load` attached to the parent is released after the unplug.
-class owned_registration : public detail::parked_node, public detail::binding_member {
+class owned_registration : public devres_node, public detail::binding_member {
 public:
     owned_registration(detail::binding* binding, drm_device* drm) noexcept
         : binding_member(drm_core::section(drm), &wake_sleepers, &set_drained),
@@ -68,9 +68,11 @@ public:
 
 private:
     // SAFETY of the casts: only owned registrations have these functions.
-    static void end(devres_head*, devres_node* node)
+    static void end(devres_head* head, devres_node* node)
     {
         auto* self = static_cast<owned_registration*>(node);
+        if (self->binding_->unpark(head, self))
+            return;
         if (drm_core::unplug(self->drm_, "~drm_registration", {}) != 0)
             self->binding_->park(self); // a group goes inside the section; unbind will have it
         else

@@ -238,6 +238,61 @@ TEST_F(DevresPtrTest, AHandleMayBeResetWhileItsRevokeWaits)
     EXPECT_EQ(1, t.destroyed);
 }
 
+// D1: what the revoking thread has of the device is the library's reference, and the user cannot wait for it.
+TEST_F(DevresPtrTest, ADeviceOnTheStackMayEndWhileItsContainerIsRevoked)
+{
+    static doorway leave;
+    static doorway revoking;
+    static std::atomic<bool> told;
+    told = false;
+    std::optional<scripted_device> local("local");
+    handle h;
+    ASSERT_EQ(0, local->bind([&](const bound_device& b) { return handle::create(b, &h, &t); }));
+    doorway inside;
+    std::thread reader([&] {
+        const auto guard = h.try_access();
+        inside.open();
+        leave.pass();
+    });
+    inside.pass();
+    const unsigned wait_before = devres_set_wait_warning(5);
+    const auto before = devres_set_warn_handler([](const char*) {
+        if (told.exchange(true))
+            return;
+        revoking.open();
+        await_sleepers(1); // ~device
+    });
+    std::thread revoker([&] { EXPECT_FALSE(h.revoke()); }); // unbind is faster
+    revoking.pass();
+    leave.open();
+    reader.join();
+    local.reset();
+    revoker.join();
+    devres_set_warn_handler(before);
+    devres_set_wait_warning(wait_before);
+    EXPECT_EQ(1, t.destroyed);
+}
+
+// Nobody waits for whoever waits for itself.
+TEST_F(DevresPtrTest, ADeviceThatEndsInsideARevokeOfItsOwnThreadIsABug) // D1
+{
+    EXPECT_DEATH(
+        {
+            static std::optional<scripted_device> local("local");
+            static handle::guard inside; // of no thread
+            handle h;
+            EXPECT_EQ(0, local->bind([&](const bound_device& b) { return handle::create(b, &h, &t); }));
+            inside = h.try_access().detach();
+            devres_set_warn_handler([](const char*) {
+                inside = {};
+                local.reset();
+            });
+            devres_set_wait_warning(5);
+            h.revoke();
+        },
+        "BUG: ~device: device \"local\": destroyed while references are still held");
+}
+
 // Each pass of the drain would find it again.
 TEST_F(DevresPtrTest, DrainFromInsideAGuardLeavesTheObjectToUnbind) // V5, C12
 {
@@ -281,8 +336,13 @@ TEST_F(DevresPtrTest, ObjectThatADrainFromInsideLeftMayBeEndedEarly) // V1, V5, 
         devres_drain(&dev.devres);
         EXPECT_EQ(3u, warns.take().size());
     }
+    int refused = 0;
+    t.in_destructor = [&] { refused += dev.unbind() == -EDEADLK ? 1 : 0; };
     EXPECT_TRUE(revoked.revoke()); // or waits for a pass that is over
     EXPECT_EQ(1, t.destroyed);
+    EXPECT_EQ(1, refused); // D6
+    EXPECT_NE(std::string::npos, warns.take_one().find("inside a release callback of the same device"));
+    t.in_destructor = {};
     dropped.reset();
     EXPECT_EQ(1, by_drop.destroyed);
     EXPECT_EQ(0, dev.unbind());
@@ -314,6 +374,31 @@ TEST_F(DevresPtrTest, RevokeOfAnObjectThatADrainLeftLosesAgainstUnbindAsAnyOther
     };
     EXPECT_EQ(0, dev.unbind());
     loser.join();
+}
+
+TEST_F(DevresPtrTest, ALogHookMayRevokeWhatADrainLeft) // V5
+{
+    static handle first;
+    static handle second;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &first, &t));
+        return handle::create(b, &second, &t);
+    }));
+    {
+        const auto guard_of_first = first.try_access();
+        const auto guard_of_second = second.try_access();
+        devres_drain(&dev.devres);
+        EXPECT_EQ(2u, warns.take().size());
+    }
+    const auto before = devres_set_log([](const char*, devres_head*, const char*, const char*, std::size_t) {
+        first.revoke();
+        second.revoke();
+    });
+    EXPECT_EQ(0, dev.unbind());
+    devres_set_log(before);
+    EXPECT_EQ(2, t.destroyed);
+    first.reset();
+    second.reset();
 }
 
 // Unbind has closed the container and waits for the reader, too; so what is closed need not be empty.

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
 #include <type_traits>
 
 #include <devres/detail/references.h>
@@ -74,6 +75,8 @@ private:
     device* parent_;
     void (*release_)(device*);
     detail::references references_{1};
+    // How many of those are borrowed (detail/binding.h); it falls under binding_lock_, with the reference.
+    std::atomic<std::uint32_t> borrowed_{0};
     std::atomic<bool> registered_{false};
     detail::lock bind_lock_;                   // held across bind and unbind
     std::atomic<const void*> binder_{nullptr}; // the thread that holds bind_lock_

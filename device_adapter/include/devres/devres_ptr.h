@@ -39,7 +39,7 @@ struct container_ops {
 // One container, apart from its type. The last handle frees it if its T is gone, which is the last that the
 // device's list does to it; else the binding, when it ends. So what unbind does to each costs no locked
 // instruction.
-struct container_block : parked_node, binding_leftover {
+struct container_block : devres_node, binding_leftover {
     container_block(binding* owner, const container_ops* ops) noexcept;
     ~container_block();
     container_block(const container_block&) = delete;

@@ -91,16 +91,6 @@ struct binding_leftover {
     binding_leftover* next = nullptr;
 };
 
-// A resource that cannot be ended from inside what it ends, as by the release of a group there. Then it
-// leaves the device's list for that of its binding, so that no pass takes it again before unbind.
-struct parked_node : devres_node {
-private:
-    friend class binding;
-    // Both are guarded by the binding's parking_lock_.
-    parked_node* next_parked_ = nullptr;
-    parked_node** parked_link_ = nullptr; // what points to this one; null: it is not parked
-};
-
 class binding {
 public:
     explicit binding(device* dev) noexcept : device_(dev) {}
@@ -112,9 +102,7 @@ public:
     void get() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void put() noexcept;
 
-    // The device with a reference, or null once the bind has ended.
-    device* get_device() noexcept;
-    // The same without a reference.
+    // The device, without a reference; null once the bind has ended. See borrowed_device.
     device* peek_device() noexcept;
 
     // Returns: false if the binding is closed already.
@@ -149,21 +137,28 @@ public:
     // Keeps it until everything of the bind has been released. False if that has happened.
     bool keep_until_end(binding_leftover* leftover) noexcept;
 
-    // Parks a node in its own release callback.
-    void park(parked_node* node) noexcept;
-    // Puts it back on the device's list. Not parked: no-op.
-    void unpark(parked_node* node, devres_head* head) noexcept;
-    // The same for all, which come to stand in the order that they had. Returns: false if there is none.
-    bool unpark_all(devres_head* head) noexcept;
+    // --- What cannot be ended from inside itself, as by the release of a group there, waits for unbind ---
+    // So that no pass of the device takes it again before that, it is on a list of the binding's own.
+
+    // Both are for a node's own release callback, in which it is on no list.
+    void park(devres_node* node) noexcept { devres_node_add(&parked_, node); }
+    // Puts it back on the device's list. Returns: false if it was not parked: released from another list.
+    bool unpark(const devres_head* released_from, devres_node* node) noexcept;
+    // Releases all that are parked: the last one, which is the oldest of the device, first. So by unpark()
+    // they come to stand in the order that they had. Returns: false if there is none.
+    bool unpark_all() noexcept { return devres_drain(&parked_) != 0; }
+    // The list, to release one of them or to ask about releases.
+    devres_head* parked() noexcept { return &parked_; }
 
     // D3 (4): the device has nothing more to do with it.
     // Returns: what was kept, for the caller to free.
     binding_leftover* end() noexcept;
 
 private:
+    friend class borrowed_device;
     static bool names(const void* self, identity domain, identity object) noexcept;
     ~binding() = default;
-    void take_parked_locked(parked_node* node) noexcept DEVRES_REQUIRES(parking_lock_);
+    static const char* name_of_parked(devres_head* parked) noexcept;
 
     domain_gate domain_;
     std::atomic<int> references_{1};
@@ -177,9 +172,27 @@ private:
     member_table members_ DEVRES_GUARDED_BY(lock_);
     binding_leftover* leftovers_ DEVRES_GUARDED_BY(lock_) = nullptr;
 
-    lock parking_lock_; // may be held while the head's lock is taken, which lock_ may not
-    // The last parked one first, which was the oldest.
-    parked_node* parked_ DEVRES_GUARDED_BY(parking_lock_) = nullptr;
+    static constexpr devres_owner_ops parked_ops{"parked resources of a device", &name_of_parked};
+    devres_head parked_{&parked_ops};
+};
+
+// The device of a binding, kept for as long as this lives. It is a reference of the library's own, for which
+// ~device waits, as its user cannot know of it.
+class borrowed_device {
+public:
+    explicit borrowed_device(binding* from) noexcept;
+    ~borrowed_device();
+    borrowed_device(const borrowed_device&) = delete;
+    borrowed_device& operator=(const borrowed_device&) = delete;
+
+    // Null once the bind has ended.
+    devres_head* head() const noexcept { return device_ ? &device_->devres : nullptr; }
+    // True if this thread has borrowed it.
+    static bool is_here(const device* dev) noexcept;
+
+private:
+    device* device_;
+    borrowed_device* outer_; // that this thread has
 };
 
 // Waits for `readers`, as wait_for_readers() does. A hook of the driver may have returned and left the
@@ -211,6 +224,8 @@ struct device_core {
     // True, after a WARN, if the calling thread may not wait for the section: it is in it, or whoever is
     // waits for it.
     static bool would_deadlock(device* dev, const char* function) noexcept;
+    // True if the calling thread is inside a release callback of something of the device.
+    static bool is_releasing(device* dev) noexcept;
     // True, after a WARN, if the calling thread is inside what unbind would wait for (D3 (0)).
     static bool is_inside(device* dev, const char* function, source_place where) noexcept;
     // D3 (1) to (4).
@@ -219,6 +234,15 @@ struct device_core {
     // D3 (2) to (4); and (3) to (4), when the readers have left.
     static void end_binding(device* dev, const char* function) noexcept DEVRES_REQUIRES(dev->bind_lock_);
     static void release_binding(device* dev) noexcept DEVRES_REQUIRES(dev->bind_lock_);
+
+    // A reference as borrowed_device has one.
+    static void borrow(device* dev) noexcept;
+    static void give_back(device* dev) noexcept;
+    // Waits until nobody has borrowed it any more.
+    // Requires: it is not bound, so that nobody can begin to, and this thread has not borrowed it.
+    static void wait_for_borrowers(device* dev) noexcept;
+    // What follows from the last put.
+    static void end(device* dev) noexcept;
 
     // The binding, with a reference or without; null if not bound.
     static binding* get_binding(device* dev) noexcept;
