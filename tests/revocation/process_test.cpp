@@ -243,6 +243,34 @@ TEST_F(ForkTest, WhatTheOthersHadIsUsedAgainInTheChild)
     }));
 }
 
+TEST_F(ForkTest, AHandlerOfALongWaitMayFork) // V11
+{
+    static pid_t child;
+    child = -1;
+    object r(&t, 7);
+    std::optional<reader_elsewhere> reader;
+    static std::optional<reader_elsewhere>* its_reader;
+    its_reader = &reader;
+    reader.emplace([&] { return r.try_access(); });
+    const unsigned wait_before = devres_set_wait_warning(5);
+    const auto before = devres_set_warn_handler([](const char*) {
+        if (child != -1)
+            return;
+        child = ::fork();
+        if (child != 0)
+            its_reader->reset();
+    });
+    const bool revoked = r.revoke();
+    if (child == 0) // where nobody was inside, and nobody waits now
+        ::_exit(revoked && (detail::reader_announcements.revokers & ~detail::revoke::leave_fenced) == 0 ? 0 : 1);
+    devres_set_warn_handler(before);
+    devres_set_wait_warning(wait_before);
+    EXPECT_TRUE(revoked);
+    int status = -1;
+    EXPECT_EQ(child, ::waitpid(child, &status, 0));
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+}
+
 TEST_F(ForkTest, ForksWhileOtherThreadsEnterLeaveAndRevoke)
 {
 #if defined(DEVRES_TEST_TSAN)

@@ -113,6 +113,9 @@ extern record_table loose_slots;
 extern reader_chunk emergency_slots;
 extern std::atomic<bool> emergency_used;
 
+// How many of the waits for readers are this thread's: the handler of a long one may revoke something.
+extern constinit thread_local std::uint32_t waits_here;
+
 // --- Every slot there is ---
 
 template <class Visit>

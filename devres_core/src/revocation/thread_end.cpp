@@ -67,8 +67,9 @@ void after_fork_in_parent() noexcept DEVRES_RELEASE(registry_lock)
 void after_fork_in_child() noexcept DEVRES_RELEASE(registry_lock)
 {
     keep_only_this_thread_locked(forking_thread);
-    // The parent's revokers do not wait here.
+    // The parent's revokers do not wait here, but for those in whose handler (V11) this thread has forked.
     reader_announcements.revokers.fetch_and(revoke::leave_fenced, std::memory_order_relaxed);
+    reader_announcements.revokers.fetch_add(waits_here, std::memory_order_relaxed);
     registry_lock.release();
 }
 

@@ -47,6 +47,8 @@ private:
 
 } // namespace
 
+constinit thread_local std::uint32_t waits_here = 0;
+
 gate::gate(identity kind) noexcept
     : state_{{have_membarrier() ? 0u : revoke::fenced}},
       id_(last_identity.fetch_add(revoke::step, std::memory_order_relaxed) + revoke::step + kind)
@@ -162,8 +164,10 @@ void wait_for_readers(const reader_set& readers, const char* function, devres_he
     reader_waits.fetch_add(1, std::memory_order_relaxed);
     wait_report report(readers, function, owner, what);
     probe_wait(owner, function);
+    ++waits_here;
     revoke::wait(
         reader_announcements, [&] { return any_inside(readers); }, report);
+    --waits_here;
     probe_wait_end(owner, function);
 }
 
