@@ -130,7 +130,7 @@ bool container_block::revoke_for(devres_head* head, source_place where) noexcept
         return true;
     // Once unbind is over there is nobody to wait for: what its end has cut off (C12) is never gone.
     if (head && !release_scope::active())
-        state.wait_until_gone();
+        state.wait_until_gone("revoke", head, ops->name);
     return false;
 }
 

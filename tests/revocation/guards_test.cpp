@@ -271,6 +271,39 @@ TEST_F(GuardsTest, AnotherThreadsGuardBeyondItsRecordIsNotASelfRevoke) // V2, V5
     reader.join();
 }
 
+TEST_F(GuardsTest, DetachingAnotherThreadsGuardIsReportedAndOnesOwnStayKnown) // V2, V5
+{
+    object r(&t);
+    object other(&t);
+    object::guard foreign;
+    const auto nest = [&other] {
+        std::vector<object::guard> guards;
+        while (guards.size() != detail::reader_record::capacity)
+            guards.push_back(other.try_access());
+        return guards;
+    };
+    doorway inside;
+    doorway over;
+    std::thread reader([&] {
+        const auto guards = nest();
+        foreign = other.try_access();
+        inside.open();
+        over.pass();
+    });
+    inside.pass();
+    {
+        const auto guards = nest();
+        const auto mine = r.try_access();
+        const auto moved = foreign.detach();
+        EXPECT_NE(std::string::npos, warns.take_one().find("ended by another thread"));
+        EXPECT_FALSE(r.revoke()); // or never
+        EXPECT_EQ(1u, warns.take().size());
+    }
+    over.open();
+    reader.join();
+    EXPECT_TRUE(r.revoke());
+}
+
 // --- From one thread to another (V5) -----------------------------------------------------------------------
 
 TEST_F(GuardsTest, DetachedGuardEndsOnAnotherThreadAndIsWaitedFor) // V5

@@ -14,6 +14,7 @@
 
 #include <devres/devm.h>
 #include <devres/devres.h>
+#include <devres/devres_ptr.h>
 #include <devres/diagnostics.h>
 #include <devres/drm_device.h>
 #include <devres/env/wait_clock.h>
@@ -240,6 +241,45 @@ TEST_F(LongWaitTest, AnUnbindInTheHandlerOfAnUnplugWaitsForTheReadersToo) // M5,
     reader.join();
     EXPECT_TRUE(asked);
     drm_dev_put(drm);
+}
+
+TEST_F(LongWaitTest, TheLoserOfARevokeSaysThatItWaitsForAnotherThread) // V1, V11
+{
+    revocable<tracked> r(&t);
+    doorway destroying;
+    doorway go_on;
+    t.in_destructor = [&] {
+        destroying.open();
+        go_on.pass();
+    };
+    std::thread winner([&] { EXPECT_TRUE(r.revoke()); });
+    destroying.pass();
+    std::thread loser([&] { EXPECT_FALSE(r.revoke()); });
+    collect(2, "for another thread, which is to destroy");
+    EXPECT_GE(count("WARN: revoke: "), 2u);
+    go_on.open();
+    winner.join();
+    loser.join();
+}
+
+TEST_F(LongWaitTest, WhoComesWhileUnbindDestroysAContainerSaysSo) // V1, V11
+{
+    scripted_device dev("camera");
+    devres_ptr<tracked> p;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) { return devres_ptr<tracked>::create(b, &p, &t); }));
+    doorway destroying;
+    doorway go_on;
+    t.in_destructor = [&] {
+        destroying.open();
+        go_on.pass();
+    };
+    std::thread unbinder([&] { EXPECT_EQ(0, dev.unbind()); });
+    destroying.pass();
+    std::thread loser([&] { EXPECT_FALSE(p.revoke()); });
+    collect(1, "device \"camera\": has waited");
+    go_on.open();
+    unbinder.join();
+    loser.join();
 }
 
 } // namespace

@@ -168,5 +168,40 @@ TEST_F(NoMemoryTest, ADumpStillHasTheTotals)
     devres_drain(&owner.devres);
 }
 
+// The last one, since it leaves a record.
+TEST_F(NoMemoryTest, WhoGetsARecordLateIsStillInsideWhatItHasEnteredBefore) // V5
+{
+    constexpr int count = 12; // as many as there are records
+    object r(&t, 7);
+    object other(&t);
+    std::latch all_inside(count);
+    std::latch over(1);
+    std::vector<std::thread> readers;
+    for (int i = 0; i != count; ++i)
+        readers.emplace_back([&] {
+            const auto guard = other.try_access();
+            all_inside.count_down();
+            over.wait();
+        });
+    all_inside.wait();
+    std::thread([&] {
+        auto first = r.try_access();
+        EXPECT_EQ(nullptr, detail::my_record);
+        no_memory = false;
+        (void)other.try_access();
+        EXPECT_NE(nullptr, detail::my_record);
+        EXPECT_FALSE(r.revoke()); // or never
+        EXPECT_EQ(1u, warns.take().size());
+        auto second = r.try_access();
+        first = {};
+        EXPECT_FALSE(r.revoke());
+        EXPECT_EQ(1u, warns.take().size());
+    }).join();
+    over.count_down();
+    for (std::thread& reader : readers)
+        reader.join();
+    EXPECT_TRUE(r.revoke());
+}
+
 } // namespace
 } // namespace devres::test

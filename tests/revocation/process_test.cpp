@@ -262,7 +262,8 @@ TEST_F(ForkTest, AHandlerOfALongWaitMayFork) // V11
     });
     const bool revoked = r.revoke();
     if (child == 0) // where nobody was inside, and nobody waits now
-        ::_exit(revoked && (detail::reader_announcements.revokers & ~detail::revoke::leave_fenced) == 0 ? 0 : 1);
+        ::_exit(revoked && (detail::reader_announcements.revokers & ~detail::revoke::leave_fenced) == 0 ? 0
+                                                                                                        : 1);
     devres_set_warn_handler(before);
     devres_set_wait_warning(wait_before);
     EXPECT_TRUE(revoked);

@@ -93,6 +93,8 @@ private:
 
 namespace detail {
 
+class wait_clock;
+
 // try_access_with's result: true/false for a void function, else an optional.
 template <class F, class T>
 auto access_with(revocable_guard<T> guard, F&& f)
@@ -148,15 +150,17 @@ public:
     // destroy.
     void close() noexcept { gate_.close(); }
     bool claim() noexcept;
-    // Claims it as soon as nobody else has it; false if that one destroyed it.
-    bool claim_or_wait() noexcept;
+    // Claims it as soon as nobody else has it; false if that one destroyed it. Messages as begin_revoke().
+    bool claim_or_wait(const char* function = "revoke", devres_head* owner = nullptr,
+                       const char* what = nullptr) noexcept;
     // Requires: claimed by the caller. Changes nothing if the object is gone meanwhile.
     void give_up_claim() noexcept;
-    void wait_until_gone() noexcept;
+    void wait_until_gone(const char* function, devres_head* owner, const char* what) noexcept;
 
 private:
     enum : std::uint32_t { live, claimed, dead };
-    void sleep_while(std::uint32_t now) noexcept;
+    void sleep_while(std::uint32_t now, wait_clock& clock, const char* function, devres_head* owner,
+                     const char* what) noexcept;
 
     gate gate_;
     std::atomic<std::uint32_t> life_{live};

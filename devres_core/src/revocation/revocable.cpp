@@ -8,6 +8,8 @@
 #include <devres/env/lock.h>
 #include <devres/env/thread.h>
 
+#include "env/env.h"
+
 namespace devres::detail {
 
 revocable_state::outcome revocable_state::begin_revoke(source_place where, const char* function,
@@ -19,7 +21,7 @@ revocable_state::outcome revocable_state::begin_revoke(source_place where, const
     if (warn_if_inside(function, owner, readers, where, what))
         return outcome::inside;
     gate_.close();
-    if (release_scope::active() ? !claim() : !claim_or_wait())
+    if (release_scope::active() ? !claim() : !claim_or_wait(function, owner, what))
         return outcome::lost;
     const release_scope does_not_wait; // the WARN handler of a long wait, for this very revoke
     wait_for_readers(readers, function, owner, what);
@@ -52,21 +54,23 @@ bool revocable_state::claim() noexcept
     return life_.compare_exchange_strong(expected, claimed, std::memory_order_acq_rel);
 }
 
-bool revocable_state::claim_or_wait() noexcept
+bool revocable_state::claim_or_wait(const char* function, devres_head* owner, const char* what) noexcept
 {
+    wait_clock clock;
     while (!claim()) {
         if (is_gone())
             return false;
-        sleep_while(claimed);
+        sleep_while(claimed, clock, function, owner, what);
     }
     return true;
 }
 
-void revocable_state::wait_until_gone() noexcept
+void revocable_state::wait_until_gone(const char* function, devres_head* owner, const char* what) noexcept
 {
+    wait_clock clock;
     for (std::uint32_t now = life_.load(std::memory_order_acquire); now != dead;
          now = life_.load(std::memory_order_acquire))
-        sleep_while(now);
+        sleep_while(now, clock, function, owner, what);
 }
 
 void revocable_state::give_up_claim() noexcept
@@ -84,10 +88,17 @@ void revocable_state::gone() noexcept
     park::wake(parking_lot, life_, INT_MAX);
 }
 
-void revocable_state::sleep_while(std::uint32_t now) noexcept
+// Returns also when a report was due.
+void revocable_state::sleep_while(std::uint32_t now, wait_clock& clock, const char* function,
+                                  devres_head* owner, const char* what) noexcept
 {
-    park::sleep_until(parking_lot, life_, now,
-                      [this, now] { return life_.load(std::memory_order_acquire) != now; });
+    bool due = false;
+    park::sleep_by(
+        parking_lot, life_, [&] { return due || life_.load(std::memory_order_acquire) != now; },
+        [&] { due = env_wait(life_, now, clock); });
+    if (due)
+        warn(function, owner, "has waited %.1f s for another thread, which is to destroy \"%s\"",
+             clock.seconds(), what ? what : "the object");
 }
 
 } // namespace devres::detail

@@ -30,6 +30,14 @@ bool begin_reading() noexcept
         give_record_back(mine);
         return false;
     }
+    // There was no memory for the record before, and what this thread has entered since is in loose slots.
+    if (emergency_used.load(std::memory_order_relaxed))
+        any_loose([mine](const reader_slot& slot) {
+            if (place_of(slot).thread.load(std::memory_order_relaxed) ==
+                mine->thread.load(std::memory_order_relaxed))
+                ++mine->loose_held;
+            return false;
+        });
     my_record = mine;
     return true;
 }
@@ -173,8 +181,11 @@ reader_slot* detach(reader_slot* slot) noexcept
     reader_place& place = place_of(*slot);
     if (is_loose(reader_chunk::of(*slot))) {
         // It stays: a guard moves from a record to a loose slot only.
-        if (place.thread.exchange(0, std::memory_order_relaxed) != 0)
+        const std::uint32_t thread = place.thread.exchange(0, std::memory_order_relaxed);
+        if (thread == my_number())
             forget_loose();
+        else if (thread != 0 && is_running(thread))
+            warn_of_foreign_end(place_in(*slot));
         return slot;
     }
     reader_slot* to = take_loose(my_record, 0);

@@ -51,12 +51,19 @@ struct parking {
     template <class Done>
     static void sleep_until(lot& of_all, word& on, std::uint32_t value, Done done)
     {
+        sleep_by(of_all, on, done, [&on, value] { Sync::sleep(on, value); });
+    }
+
+    // The same with a sleep() of the caller's, which a wake of `on` ends.
+    template <class Done, class Sleep>
+    static void sleep_by(lot& of_all, word& on, Done done, Sleep sleep)
+    {
         word& lane = of_all.lanes[Sync::lane_of(on)];
         lane.fetch_add(1, std::memory_order_seq_cst);
         of_all.sleepers.fetch_add(1, std::memory_order_seq_cst);
         Sync::heavy_barrier();
         while (!done())
-            Sync::sleep(on, value);
+            sleep();
         of_all.sleepers.fetch_sub(1, std::memory_order_relaxed);
         lane.fetch_sub(1, std::memory_order_relaxed);
     }
