@@ -179,6 +179,8 @@ int device_driver_attach(const device_driver* driver, device* dev) noexcept
 {
     if (!driver || !dev)
         return -EINVAL;
+    if (device_core::would_deadlock(dev, "device_driver_attach"))
+        return -EDEADLK;
     if (detail::binding* now = device_core::get_binding(dev)) {
         // Waiting for the section from inside a guard would wait for whoever waits for the guard.
         const bool inside = detail::inside_at(now->readers()).file != nullptr;
@@ -186,8 +188,6 @@ int device_driver_attach(const device_driver* driver, device* dev) noexcept
         if (inside)
             return -EBUSY;
     }
-    if (device_core::would_deadlock(dev, "device_driver_attach"))
-        return -EDEADLK;
     const device_core::bind_section section(dev);
     if (!dev->registered_.load(std::memory_order_acquire) || dev->references_.has_ended())
         return -ENODEV;

@@ -46,6 +46,8 @@ device::~device()
             put_device(this);
         }
     }
+    if (references_.has_ended() && references_.held() != 0)
+        detail::bug("~device", &devres, "destroyed while references are still held");
     listed_.end(); // before its name goes
     // SAFETY: strdup's. Null from now on: the head may still have something to say.
     std::free(const_cast<char*>(std::exchange(name_, nullptr)));

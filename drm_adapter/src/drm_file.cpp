@@ -135,6 +135,9 @@ drm_dev_guard drm_core::enter(drm_file* file, source_place where) noexcept
         // wait for the section to open again, and need not: the register waits for it anyway.
         if (inside_at(reader_set(drm->gate_)).file)
             return {drm, detail::enter(drm->gate_, where)};
+        // Nor can a condition of drm_wait_event: who is inside may have to ask its own first.
+        if (is_asking(drm))
+            return inside;
         sleep(drm, seen);
     }
 }
@@ -153,7 +156,7 @@ int drm_open(drm_device* drm, drm_file** out) noexcept
     bool refused = true;
     {
         const scoped_lock held(file->drm->files_lock_);
-        if (file->drm->visible_ && drm->gate_.is_open() && !drm->references_.is_ending()) {
+        if (file->drm->visible_ && drm->gate_.is_open() && !drm->references_.is_over()) {
             refused = false;
             drm_dev_get(drm);
             file->opened_in_ = file->drm->registrations_;

@@ -48,18 +48,26 @@ std::uint32_t drm_core::registrations(drm_device* drm) noexcept
 
 bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
 {
-    if (drm->gate_.is_open())
-        return false;
     if (drm->gate_.is_closed())
         return true;
+    {
+        const scoped_lock held(drm->files_lock_);
+        if (drm->failed_register_ == began)
+            return true;
+    }
     // Shut: the register that failed waits for whoever is inside. Who has waited since before that register
     // is served again when the section has been opened.
-    return inside_at(reader_set(drm->gate_)).file || registrations(drm) == began;
+    return !drm->gate_.is_open() && inside_at(reader_set(drm->gate_)).file;
+}
+
+bool drm_core::is_asking(const drm_device* drm) noexcept
+{
+    return drm->asker_.load(std::memory_order_relaxed) == this_thread();
 }
 
 bool drm_core::warn_if_asking(drm_device* drm) noexcept
 {
-    if (drm->asker_.load(std::memory_order_relaxed) != this_thread())
+    if (!is_asking(drm))
         return false;
     warn("drm_wait_event", &drm->devres, "called from inside a condition of the same drm_device");
     return true;
@@ -136,7 +144,7 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
     {
         const scoped_lock held(drm->files_lock_);
         if (drm->unplug_ != drm_device::unplug_state::no || drm->gate_.is_closed() ||
-            drm->references_.is_ending())
+            drm->references_.is_over())
             return -ENODEV;
         if (drm->visible_ || drm->registering_)
             return -EBUSY;
@@ -151,11 +159,14 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
             drm->visible_ = false;
             drm->gate_.shut();
             drm_core::kill_files_locked(drm);
+            drm->failed_register_ = drm->registrations_++;
         }
         drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
         if (detail::inside_at(inside).file)
-            detail::warn("drm_dev_register", &drm->devres,
-                         "the driver's load failed and has not left the section");
+            detail::warn(
+                "drm_dev_register", &drm->devres,
+                "failed, and is called from inside the section, or the driver's load has not left it; "
+                "who is inside is not waited for");
         else
             detail::wait_for_readers(inside, "drm_dev_register", &drm->devres);
     }

@@ -45,6 +45,33 @@ TEST_F(UnbindFromInsideTest, ProbeCannotUnbindDeleteOrBindItsOwnDevice) // D3 (0
     EXPECT_EQ(&scripted_device::driver, dev_driver(&dev));
 }
 
+TEST_F(UnbindFromInsideTest, ProbeCannotBindItsOwnDeviceFromInsideAGuardEither) // D6
+{
+    devres_ptr<int> p;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, devres_ptr<int>::create(b, &p));
+        const auto guard = p.try_access();
+        expect_deadlock(device_driver_attach(&scripted_device::driver, b));
+        return 0;
+    }));
+}
+
+// The library is built without exceptions, but for what calls hooks.
+#if defined(__cpp_exceptions)
+TEST(HookDeathTest, AProbeThatThrowsEndsTheProgram)
+{
+    EXPECT_DEATH(
+        {
+            scripted_device local("local");
+            try {
+                (void)local.bind([](const bound_device&) -> int { throw 42; });
+            } catch (int) {
+            }
+        },
+        "terminate called");
+}
+#endif
+
 TEST_F(UnbindFromInsideTest, RemoveCannotUnbindDeleteOrBindItsOwnDevice) // D3 (0), D5
 {
     int removed = 0;

@@ -235,6 +235,17 @@ TEST(DeviceLifeDeathTest, DestroyingDeviceThatOthersHoldAborts) // D1
         "stack");
 }
 
+TEST(DeviceLifeDeathTest, DestroyingDeviceThatOthersHoldAbortsAlsoAfterTheLastPut) // D1
+{
+    EXPECT_DEATH(
+        {
+            device dev("stack");
+            put_device(&dev);
+            get_device(&dev);
+        },
+        "stack");
+}
+
 TEST(DeviceLifeDeathTest, DestroyingParentOfLivingChildAborts) // D1
 {
     EXPECT_DEATH(

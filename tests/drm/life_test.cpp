@@ -138,6 +138,33 @@ TEST_F(DrmLifeTest, DevmAllocWithoutMemoryForTheParentsActionUnwindsEverything) 
     EXPECT_EQ(0, alive);
 }
 
+TEST_F(DrmLifeTest, DestructorCannotRegisterOrOpen) // M2
+{
+    static int loads;
+    loads = 0;
+    driver.on.load = [](drm_device*, unsigned long) {
+        ++loads;
+        return 0;
+    };
+    struct tries : drm_device {
+        ~tries()
+        {
+            drm_file* file = nullptr;
+            EXPECT_EQ(-ENODEV, drm_open(this, &file));
+            EXPECT_EQ(-ENODEV, drm_dev_register(this));
+        }
+    };
+    for (const bool visible : {false, true}) {
+        auto* gpu = devm_drm_dev_alloc<tries>(&parent, &driver);
+        ASSERT_NE(nullptr, gpu);
+        if (visible) {
+            EXPECT_EQ(0, drm_dev_register(gpu));
+        }
+        devres_release_all(&parent.devres);
+    }
+    EXPECT_EQ(1, loads);
+}
+
 // Its destructor may do what is fine at the end of one that was made.
 TEST_F(DrmLifeTest, DevmAllocWithANullArgumentMakesNoObject) // M4
 {

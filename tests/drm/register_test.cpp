@@ -95,6 +95,34 @@ TEST_F(RegisterTest, FailureWakesWhoWaitsForAnEventOnAFileOpenedMeanwhile) // M5
     user.join();
 }
 
+TEST_F(RegisterTest, AfterAFailureNobodyWaitsForAnEventWhoHasBegunToMeanwhile) // M5
+{
+    doorway visible;
+    doorway asked;
+    doorway over;
+    driver.on.load = [&](drm_device*, unsigned long) {
+        visible.open();
+        asked.pass();
+        return -EIO;
+    };
+    driver.on.plain = [&](drm_device* d, void*, drm_file*) {
+        return static_cast<long>(drm_wait_event(d, [&] {
+            if (!asked.is_open())
+                asked.open();
+            over.pass(); // so it does not look while the section is shut
+            return false;
+        }));
+    };
+    std::thread user([&] {
+        visible.pass();
+        client c(drm);
+        EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain)); // or never
+    });
+    EXPECT_EQ(-EIO, drm_dev_register(drm));
+    over.open();
+    user.join();
+}
+
 TEST_F(RegisterTest, FailureKillsOnlyTheFilesOpenedDuringThisRegister) // M5
 {
     driver.on.plain = [](drm_device*, void*, drm_file*) { return 11L; };
@@ -204,6 +232,55 @@ TEST_F(RollbackTest, WhoHasWaitedForAnEventSinceBeforeTheRegisterGoesOnWaiting) 
     drm_wake_up(drm);
     sleeper.join();
 }
+
+// Who is inside, for whom the register waits, has to ask its own condition first.
+TEST_F(RollbackTest, AConditionDoesNotWaitForTheSectionToOpenAgain) // M5
+{
+    doorway asleep;
+    doorway asked;
+    std::thread inside([&] {
+        const drm_dev_guard guard(drm);
+        EXPECT_EQ(-ENODEV, drm_wait_event(drm, [&] {
+            if (!asleep.is_open())
+                asleep.open();
+            return false;
+        }));
+    });
+    asleep.pass();
+    driver.on.load = [&](drm_device*, unsigned long) {
+        asked.pass();
+        return -EIO;
+    };
+    driver.on.guarded = [](const drm_dev_guard&, void*, drm_file*) { return 12L; };
+    std::thread outside([&] {
+        EXPECT_EQ(0, drm_wait_event(drm, [&] {
+                      asked.open();
+                      while (drm_dev_guard(drm)) // until it is shut
+                          std::this_thread::yield();
+                      EXPECT_EQ(-ENODEV, drm_ioctl(old, scripted_driver::guarded, nullptr)); // or never
+                      return true;
+                  }));
+    });
+    EXPECT_EQ(-EIO, drm_dev_register(drm));
+    inside.join();
+    outside.join();
+}
+
+// The hooks of drivers are called by code that has exceptions on.
+#if defined(__cpp_exceptions)
+TEST_F(RegisterTest, ALoadThatThrowsEndsTheProgram)
+{
+    driver.on.load = [](drm_device*, unsigned long) -> int { throw 42; };
+    EXPECT_DEATH(
+        {
+            try {
+                (void)drm_dev_register(drm);
+            } catch (int) {
+            }
+        },
+        "terminate called");
+}
+#endif
 
 TEST_F(RegisterTest, FailureWakesWhoHasSleptInsideTheSectionSinceBeforeTheRegister) // M5
 {

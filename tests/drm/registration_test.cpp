@@ -502,6 +502,27 @@ TEST_F(RegistrationTest, DrainFromInsideTheSectionLeavesTheRegistrationToUnbind)
     drm_dev_put(drm);
 }
 
+TEST_F(RegistrationTest, RegistrationsThatADrainLeftKeepTheirOrder) // X2, V5, C1
+{
+    logged_drm* older = nullptr;
+    logged_drm* newer = nullptr;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        older = devm_drm_dev_alloc<logged_drm>(b, &driver, &log);
+        newer = devm_drm_dev_alloc<logged_drm>(b, &driver, &log);
+        EXPECT_EQ(0, drm_registration::create_owned_by_device(b, older));
+        return drm_registration::create_owned_by_device(b, newer);
+    }));
+    {
+        const drm_dev_guard in_older(older);
+        const drm_dev_guard in_newer(newer);
+        devres_drain(&parent.devres);
+        EXPECT_EQ(2u, warns.take().size());
+    }
+    driver.on.release = [&](drm_device* drm) { log.add(drm == older ? "older" : "newer"); };
+    EXPECT_EQ(0, parent.unbind());
+    EXPECT_EQ((events{"newer", "~T", "older", "~T"}), log.take());
+}
+
 // It is too late to refuse, and this thread cannot be waited for.
 TEST_F(RegistrationTest, HookThatReturnsInsideTheSectionIsReportedAndNotWaitedFor) // V5, X2, M5
 {

@@ -113,7 +113,8 @@ private:
     bool files_unmapped_ DEVRES_GUARDED_BY(files_lock_) = false;
     unplug_state unplug_ DEVRES_GUARDED_BY(files_lock_) = unplug_state::no;
     const void* unplugger_ DEVRES_GUARDED_BY(files_lock_) = nullptr;    // the thread that unplugs
-    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 0;    // how often a register has begun
+    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 1;    // goes up as each begins, and fails
+    std::uint32_t failed_register_ DEVRES_GUARDED_BY(files_lock_) = 0;  // the last one; 0: none
     drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;          // newest first
     drm_file* unmapped_files_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // those that unplug has been through
 
@@ -209,9 +210,9 @@ long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
 
 // For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a
 // lock that keeps the conditions of one drm_device apart.
-// Returns:  0; -ENODEV once unplugged. While a register that failed is taken back, also -ENODEV for a caller
-//           that is inside the section or has begun to wait since that register began. -EDEADLK, after a
-//           WARN, from inside a condition of the same drm_device.
+// Returns:  0; -ENODEV once unplugged; also -ENODEV for a caller that has begun to wait during a register
+//           that fails, or is inside the section while such a register is taken back. -EDEADLK, after a WARN,
+//           from inside a condition of the same drm_device.
 template <class Condition>
 [[nodiscard]] int drm_wait_event(drm_device* drm, Condition condition);
 void drm_wake_up(drm_device* drm) noexcept;
@@ -268,10 +269,12 @@ struct drm_core {
         }
     }
     static std::uint32_t registrations(drm_device* drm) noexcept;
-    // True if drm_wait_event, called when `began` registers had begun, must return.
+    // True if drm_wait_event must return. `began`: what registrations() was when it was called.
     static bool must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept;
 
-    // True, after a WARN, if this thread asks a condition of drm_wait_event: the next would wait for it.
+    // True if this thread asks a condition of drm_wait_event; the second after a WARN: the next would wait
+    // for it.
+    static bool is_asking(const drm_device* drm) noexcept;
     static bool warn_if_asking(drm_device* drm) noexcept;
     static void begin_asking(drm_device* drm) noexcept;
     class asking {
@@ -385,7 +388,8 @@ int drm_wait_event(drm_device* drm, Condition condition)
     return true;
 }
 
-// Leaves it. Not entered with this idx by this thread: WARN.
+// Leaves it, once. Not entered with this idx by this thread: WARN. A number is used again: a second exit may
+// end what this thread has entered since.
 inline void drm_dev_exit(int idx) noexcept
 {
     detail::leave_index(idx, "drm_dev_exit");

@@ -81,6 +81,7 @@ public:
 
     std::uint32_t held() const noexcept { return count(state_.load(std::memory_order_acquire)); }
     bool is_ending() const noexcept { return (state_.load(std::memory_order_acquire) & ending) != 0; }
+    bool is_over() const noexcept { return (state_.load(std::memory_order_acquire) & (ending | ended)) != 0; }
     bool has_ended() const noexcept { return (state_.load(std::memory_order_acquire) & ended) != 0; }
 
 private:
