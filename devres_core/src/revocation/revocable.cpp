@@ -8,7 +8,7 @@
 #include <devres/env/lock.h>
 #include <devres/env/thread.h>
 
-#include "env/env.h"
+#include "env/posix/futex.h"
 
 namespace devres::detail {
 
@@ -95,7 +95,7 @@ void revocable_state::sleep_while(std::uint32_t now, wait_clock& clock, const ch
     bool due = false;
     park::sleep_by(
         parking_lot, life_, [&] { return due || life_.load(std::memory_order_acquire) != now; },
-        [&] { due = env_wait(life_, now, clock); });
+        [&] { due = futex_wait(life_, now, clock); });
     if (due)
         warn(function, owner, "has waited %.1f s for another thread, which is to destroy \"%s\"",
              clock.seconds(), what ? what : "the object");

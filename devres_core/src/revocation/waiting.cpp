@@ -10,7 +10,6 @@
 #include "env/posix/futex.h"
 #include "env/posix/probes.h"
 #include "revocation/records.h"
-#include <devres/env/wait_clock.h>
 
 namespace devres::detail {
 
@@ -69,12 +68,7 @@ public:
 
     void sleep(const std::atomic<std::uint32_t>& word, std::uint32_t expected) noexcept
     {
-        const std::uint64_t left = clock_.nanoseconds_left();
-        if (left == wait_clock::never)
-            futex_wait(word, expected);
-        else
-            futex_wait_for(word, expected, left);
-        if (clock_.is_due())
+        if (futex_wait(word, expected, clock_))
             report();
     }
 

@@ -7,15 +7,9 @@ namespace devres::detail {
 
 bool env_wait(const std::atomic<std::uint32_t>& word, std::uint32_t value, wait_clock& clock) noexcept
 {
-    while (word.load(std::memory_order_acquire) == value) {
-        const std::uint64_t left = clock.nanoseconds_left();
-        if (left == wait_clock::never)
-            futex_wait(word, value);
-        else
-            futex_wait_for(word, value, left);
-        if (clock.is_due())
+    while (word.load(std::memory_order_acquire) == value)
+        if (futex_wait(word, value, clock))
             return true;
-    }
     return false;
 }
 
