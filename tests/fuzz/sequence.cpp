@@ -850,12 +850,12 @@ public:
         case 2: {
             say("device_driver_attach(dev);");
             int wanted = 0;
-            if (is_inside_binding())
-                wanted = -EBUSY;
-            else if (would_deadlock()) {
+            if (would_deadlock()) {
                 wanted = -EDEADLK;
                 ++expected_warns;
-            } else if (!registered)
+            } else if (is_inside_binding())
+                wanted = -EBUSY;
+            else if (!registered)
                 wanted = -ENODEV;
             else if (bound)
                 wanted = -EBUSY;
