@@ -85,6 +85,9 @@ TEST_F(DevresAllocDeathTest, FreeingAListedResourceAborts)
 {
     item* i = add(1);
     EXPECT_DEATH(devres_free(i), "devres_free: bench \"bench-1\": resource item");
+    item* by_get = make(2);
+    EXPECT_EQ(by_get, devres_get(head, by_get, &item::never, nullptr));
+    EXPECT_DEATH(devres_free(by_get), "devres_free: bench \"bench-1\": resource item");
 }
 
 // C5: adding a listed resource is a BUG.

@@ -513,7 +513,7 @@ TEST_F(NestedEndTest, ALogHookMayDrainWhatIsReallocated)
     });
     EXPECT_EQ(nullptr, managed::krealloc(&owner, p, 5000));
     EXPECT_EQ(0, drained);
-    EXPECT_THAT(told, ElementsAre("REM", "REL")); // of the old memory, and of the new, which is abandoned
+    EXPECT_THAT(told, ElementsAre("REM")); // of the old memory; the new one is abandoned, not released
     EXPECT_THAT(warnings.take_one(), HasSubstr("still being constructed"));
     EXPECT_EQ(0u, listed());
 }
@@ -613,6 +613,111 @@ TEST_F(NestedEndTest, AnUpstreamMayEndTheOwnerWhoseMemoryIsFreed)
     });
     managed::kfree(own, p);
     EXPECT_THAT(log.take(), ElementsAre("ended"));
+}
+
+// A1, A5, A6: what has been removed is found to be so, and what the upstream gets back may end the owner.
+TEST_F(NestedEndTest, AnUpstreamMayEndTheOwnerWhoseIndexIsReplaced)
+{
+    constexpr int equal =
+        400; // an index that was made for few keys overflows, and the next search replaces it
+    int one = 0;
+    int another = 0;
+    int many = 0;
+    bench_owner* own = nullptr;
+    void* large = nullptr;
+    const std::function<void()> calls[] = {
+        [&] { EXPECT_EQ(0, managed::remove_action(own, &count_call, &one)); },
+        [&] { EXPECT_EQ(-ENOENT, managed::remove_action_nowarn(own, &count_call, &another)); },
+        [&] { EXPECT_EQ(-ENOENT, managed::remove_action(own, &count_call, &another)); },
+        [&] { EXPECT_EQ(-ENOENT, managed::release_action(own, &count_call, &another)); },
+        [&] { EXPECT_EQ(0, managed::release_action(own, &count_call, &one)); },
+        [&] { EXPECT_TRUE(managed::is_action_added(own, &count_call, &one)); },
+        [&] { EXPECT_EQ(-ENOENT, managed::destroy(own, &another)); },
+        [&] { managed::kfree(own, large); },
+        [&] { managed::kfree(own, &another); },
+        [&] { EXPECT_EQ(nullptr, managed::krealloc(own, large, 5001)); }};
+    for (const auto& call : calls) {
+        own = new bench_owner(&upstream);
+        ASSERT_TRUE(large = managed::kmalloc(own, 5000));
+        ASSERT_EQ(0, managed::add_action(own, &count_call, &one));
+        ASSERT_EQ(0, managed::add_action(own, &count_call, &another));
+        for (int i = 0; i != equal; ++i)
+            ASSERT_EQ(0, managed::add_action(own, &count_call, &many));
+        EXPECT_EQ(0, managed::remove_action(own, &count_call, &another));
+        devres_set_log([](const char*, devres_head* ours, const char*, const char*, std::size_t) {
+            EXPECT_STREQ("bench-1", devres_owner_name(ours));
+        });
+        upstream.on_next_free = [&] {
+            delete own;
+            log.add("ended");
+        };
+        call();
+        devres_set_log(nullptr);
+        EXPECT_THAT(log.take(), ElementsAre("ended"));
+        EXPECT_THAT(warnings.take(), ElementsAre()) << "of an owner that is gone";
+    }
+}
+
+// C12: what is being cut off is freed, also what an upstream drains that gets some of it back.
+TEST_F(NestedEndTest, WhatIsBeingCutOffIsNotReleasedByADrainOfTheUpstream)
+{
+    static NestedEndTest* test;
+    static int calls;
+    test = this;
+    calls = 0;
+    struct endless {
+        static void again(int* n)
+        {
+            ++*n;
+            EXPECT_EQ(0, managed::add_action(&test->owner, &endless::again, n));
+            EXPECT_TRUE(devres_open_group(test->head, nullptr)); // the newest: it goes first
+            if (*n == devres_max_passes)
+                test->upstream.on_next_free = [] {
+                    devres_drain(test->head);
+                    test->log.add("drained");
+                };
+        }
+    };
+    ASSERT_EQ(0, managed::add_action(&owner, &endless::again, &calls));
+    devres_drain(head);
+    EXPECT_EQ(devres_max_passes, calls);
+    EXPECT_THAT(log.take(), ElementsAre("drained"));
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
+    EXPECT_EQ(0u, listed());
+}
+
+// The same if the upstream ends the owner, with something on it that is just being constructed.
+TEST_F(NestedEndTest, AnUpstreamMayEndTheOwnerThatIsBeingCutOff)
+{
+    static bench_owner* own;
+    static int calls;
+    static test_upstream* its_upstream;
+    its_upstream = &upstream;
+    calls = 0;
+    own = new bench_owner(&upstream);
+    struct endless {
+        static void again(int* n)
+        {
+            if (++*n < devres_max_passes) {
+                EXPECT_EQ(0, managed::add_action(own, &endless::again, n));
+                return;
+            }
+            EXPECT_EQ(nullptr, (managed::create<ender>(own, n)));
+        }
+        struct ender {
+            explicit ender(int* n)
+            {
+                EXPECT_EQ(0, managed::add_action(own, &endless::again, n));
+                EXPECT_TRUE(devres_open_group(&own->devres, nullptr));
+                its_upstream->on_next_free = [] { delete std::exchange(own, nullptr); };
+                devres_drain(&own->devres);
+            }
+        };
+    };
+    ASSERT_EQ(0, managed::add_action(own, &endless::again, &calls));
+    devres_drain(&own->devres);
+    EXPECT_EQ(nullptr, own);
+    warnings.take();
 }
 
 // A5, C14: the index that a long search calls for is built while the resource is claimed. The upstream that

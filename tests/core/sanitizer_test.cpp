@@ -68,6 +68,20 @@ TEST_F(DevresSanitizerDeathTest, AnOverflowAfterKreallocIsReported)
     }
 }
 
+// A5: also a block of its own that shrinks.
+TEST_F(DevresSanitizerDeathTest, AnOverflowAfterShrinkingIsReported)
+{
+    for (const std::size_t from : {std::size_t{900}, std::size_t{4000}, std::size_t{90000}}) {
+        void* p = managed::kmalloc(&owner, from);
+        ASSERT_TRUE(p);
+        const std::size_t to = from / 4 * 3;
+        char* q = opaque(managed::krealloc(&owner, p, to));
+        ASSERT_TRUE(q);
+        q[0] = q[to - 1] = 1;
+        EXPECT_DEATH(q[to] = 1, "AddressSanitizer") << to;
+    }
+}
+
 // C10: what was released with everything else.
 TEST_F(DevresSanitizerDeathTest, AUseAfterReleaseAllIsReported)
 {

@@ -15,6 +15,7 @@
 #include <memory_resource>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -48,6 +49,8 @@ public:
 
     // Runs in each allocate and deallocate.
     std::function<void()> on_call;
+    // Runs once, when something has been given back.
+    std::function<void()> on_next_free;
 
 private:
     static constexpr int rubbish = 0xa5;
@@ -92,6 +95,8 @@ private:
             blocks_.erase(found);
         }
         ::operator delete(p, std::align_val_t(alignment));
+        if (const auto now = std::exchange(on_next_free, nullptr))
+            now();
     }
 
     bool do_is_equal(const std::pmr::memory_resource& other) const noexcept override

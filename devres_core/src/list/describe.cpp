@@ -18,23 +18,15 @@ description describe(const resource* res) noexcept
     description what{kind, res->ops->name, nullptr, exact_size(res), res};
     // SAFETY of the casts: the kind says what the resource is, and it is made const again.
     auto* it = const_cast<resource*>(res);
-    switch (res->ops->kind) {
-    case resource_kind::raw:
+    if (res->ops->kind == resource_kind::raw) {
         what.name = heap_prefix_of(it).name;
         what.code = reinterpret_cast<const void*>(heap_prefix_of(it).release);
-        break;
-    case resource_kind::node: {
+    } else if (res->ops->kind == resource_kind::node) {
         const devres_node* node = container_of<&devres_node::res_>(it);
         what.name = node->name_;
         what.code = reinterpret_cast<const void*>(node->release_);
-        break;
-    }
-    case resource_kind::action:
-        what.code = reinterpret_cast<const void*>(
-            static_cast<const action_payload*>(static_cast<const void*>(res + 1))->fn);
-        break;
-    default:
-        break;
+    } else if (res->ops->kind == resource_kind::action) {
+        what.code = reinterpret_cast<const void*>(static_cast<const action_payload*>(it->payload())->fn);
     }
     return what;
 }

@@ -22,34 +22,24 @@ public:
     {
         do {
             unused_memory unused;
-            step next = step::look_again;
+            step next = look_again;
             {
                 const guard held(head, function_);
                 next = look_locked(head, &unused);
             }
             if (unused)
                 free_unused(mine_.source_, unused);
-            if (next == step::finish_outer)
-                finish_outer();
-            else if (next == step::release)
-                release();
-            else if (next == step::cut_off)
-                cut_off();
-            else if (next == step::wait)
-                wait();
+            if (next)
+                (this->*next)();
         } while (mine_.head_); // null also if a callback has ended the owner, and with it the head
         mine_.free_left();
         return mine_.released_;
     }
 
 private:
-    enum class step {
-        look_again,   // unless this pass has left
-        finish_outer, // a pass further down on this thread's stack has something to release
-        release,      // everything on the list has been taken
-        cut_off,      // the same, for the last time
-        wait,         // other threads have to finish
-    };
+    // What is to be done without the lock, before it looks again unless it has left.
+    using step = void (owner_end::*)() noexcept;
+    static constexpr step look_again = nullptr;
 
     // It is called in one place only, but large.
     [[gnu::always_inline]] step look_locked(devres_head* head, unused_memory* unused) noexcept
@@ -64,7 +54,7 @@ private:
         if (!mine_.freed_.empty()) {
             *unused = take_back_locked(head, mine_.freed_, false);
             if (!mine_.freed_.empty() || *unused)
-                return step::look_again;
+                return look_again;
         }
         // What is on the list is newer than what a pass over everything has pending; one over a part of it
         // is finished first.
@@ -72,10 +62,10 @@ private:
         if (!list_of(head).empty_locked() && (!outer || outer->has_taken_all()))
             return take_locked(head);
         if (outer)
-            return step::finish_outer;
+            return &owner_end::finish_outer;
         if (pass::is_busy_locked(head, mine_.thread_)) {
             mine_.wait_locked(head);
-            return step::wait;
+            return &owner_end::wait;
         }
         return end_locked(head, unused);
     }
@@ -86,12 +76,12 @@ private:
         mine_.attached_ = false;
         mine_.take_all_locked(head);
         if (!endless)
-            return step::release;
+            return &owner_end::release;
         for (pass* p = &mine_; p && p->counts_; p = p->outer_) {
             p->rounds_ = devres_max_passes; // or each of them would begin the endless adding anew
             p->attached_ = false;           // and what was attached is gone
         }
-        return step::cut_off;
+        return &owner_end::cut_off;
     }
 
     step end_locked(devres_head* head, unused_memory* unused) noexcept DEVRES_REQUIRES(list_of(head))
@@ -104,10 +94,10 @@ private:
         }
         // A user's upstream may attach something, or be gone once this pass has left.
         if (*unused && mine_.source_)
-            return step::look_again;
+            return look_again;
         if (then_ == head_afterwards::lives || dismiss_others_locked(head))
             mine_.leave_locked(head);
-        return step::look_again;
+        return look_again;
     }
 
     // The head ends: passes of other threads that wait have nothing to wait for any more, and those of this
@@ -171,7 +161,11 @@ private:
     void cut_off() noexcept
     {
         const description newest = describe(mine_.pending_);
-        while (resource* res = mine_.pop()) {
+        // Nothing is pending any more: what an upstream that gets memory back drains would be released.
+        resource* rest = mine_.pending_;
+        mine_.pending_ = nullptr;
+        while (resource* res = rest) {
+            rest = static_cast<resource*>(res->prev);
             const resource_state state = resource_state::of(res);
             if (state.life() == life_state::constructing && mine_.abandon(res))
                 continue;
@@ -180,16 +174,14 @@ private:
             else
                 mine_.discard(res);
         }
-        // Once, and not what the handler itself attaches and drains: else it would be told for ever.
-        if (cut_off_ || mine_.telling_)
+        // Once, also if the handler itself attaches and drains: else it would be told for ever.
+        if (mine_.told_)
             return;
-        cut_off_ = true;
-        mine_.telling_ = true;
+        mine_.told_ = true;
         warn(function_, mine_.head_, newest,
              "still being added after %d passes; the rest was freed without being released, and the captures "
              "of callables and the objects in it were not destroyed",
              devres_max_passes);
-        mine_.telling_ = false;
     }
 
     void wait() noexcept
@@ -212,7 +204,6 @@ private:
     const head_afterwards then_;
     const char* const function_;
     bool warned_ = false;
-    bool cut_off_ = false;
     wait_clock clock_;
 };
 

@@ -9,7 +9,8 @@
 #include "list/two_step.h"
 
 namespace devres {
-namespace detail {
+
+using namespace detail;
 
 namespace {
 
@@ -66,10 +67,6 @@ void collect_locked(devres_head* head, group* whole, pass& into) noexcept DEVRES
 
 } // namespace
 
-} // namespace detail
-
-using namespace detail;
-
 void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
 {
     resource* marker = allocate_resource(upstream_of(head), &group_ops, sizeof(group),
@@ -89,16 +86,14 @@ void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
 
 void devres_close_group(devres_head* head, void* id) noexcept
 {
-    const char* wrong = nullptr;
+    const char* wrong = "no such group";
     description what;
     {
         const guard held(head, "devres_close_group");
         group* g = find_locked(head, id);
-        if (!g) {
-            wrong = "no such group";
-        } else if (g->closed) {
-            wrong = "the group is closed already";
-        } else {
+        if (g)
+            wrong = g->closed ? "the group is closed already" : nullptr;
+        if (!wrong) {
             g->closed = true;
             what = event_of(&g->end);
             attach_locked(head, &g->end);

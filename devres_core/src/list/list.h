@@ -14,8 +14,7 @@
 
 namespace devres::detail {
 
-resource_list& list_of(devres_head* head) noexcept DEVRES_RETURN_CAPABILITY(head->list_);
-inline resource_list& list_of(devres_head* head) noexcept
+inline resource_list& list_of(devres_head* head) noexcept DEVRES_RETURN_CAPABILITY(head->list_)
 {
     return head->list_;
 }
@@ -31,8 +30,7 @@ public:
             token_ = acquire_slowly(head, function);
     }
     ~guard() DEVRES_RELEASE() { lock_.release(token_); }
-    guard(const guard&) = delete;
-    guard& operator=(const guard&) = delete;
+    guard(const guard&) = delete; // nor assigned: it has a reference
 
 private:
     static head_lock::token acquire_slowly(devres_head* head, const char* function) noexcept;
@@ -48,7 +46,6 @@ public:
     callback_guard(devres_head* head, const char* function) noexcept DEVRES_ACQUIRE(list_of(head));
     ~callback_guard() DEVRES_RELEASE();
     callback_guard(const callback_guard&) = delete;
-    callback_guard& operator=(const callback_guard&) = delete;
 
     // BUG if this thread is in a match or for_each callback of `head`.
     static void reject(devres_head* head, const char* function) noexcept;

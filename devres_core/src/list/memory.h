@@ -26,8 +26,7 @@ struct unused_memory {
     explicit operator bool() const noexcept { return slot_blocks || blocks; }
 };
 
-memory_pointer& memory_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-inline memory_pointer& memory_of(devres_head* head) noexcept
+inline memory_pointer& memory_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
 {
     return head->memory_;
 }

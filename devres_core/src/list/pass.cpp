@@ -39,7 +39,7 @@ void pass::note_outer_locked(devres_head* head) noexcept
     counts_ |= outer_->counts_;
     attached_ = outer_->attached_;
     rounds_ = outer_->rounds_;
-    telling_ = outer_->telling_;
+    told_ = outer_->told_;
 }
 
 void pass::note_attach_locked(devres_head* head) noexcept
@@ -97,6 +97,10 @@ void pass::leave_locked(devres_head* head) noexcept
 // Returns: false if that thread has finished meanwhile, so that the resource can be released.
 bool pass::abandon(resource* res) noexcept
 {
+    if (!head_) { // the owner has ended on this thread, where the constructor is running
+        set_life(res, life_state::abandoned);
+        return true;
+    }
     const guard held(head_, "release");
     if (resource_state::of(res).life() != life_state::constructing)
         return false;
@@ -145,7 +149,10 @@ void pass::release_rare(resource* res, resource_state state) noexcept
                  "released while it is still being constructed; the constructing call fails");
             return;
         }
-        state = resource_state::of(res, std::memory_order_acquire);
+        res->prev = pending_; // once more: it is whole now, or has failed
+        pending_ = res;
+        announced_ = nullptr;
+        return;
     }
     const resource_ops* ops = res->ops;
     if (state.life() != life_state::cancelled) {
@@ -181,7 +188,8 @@ void pass::run() noexcept
         // The hook may do so as well: what it is told of is still pending, and it is told once.
         if (listened_to && res != announced_) [[unlikely]] {
             announced_ = res;
-            log_event("REL", head_, describe(res));
+            if (resource_state::of(res).life() == life_state::listed)
+                log_event("REL", head_, describe(res));
             continue;
         }
         pending_ = static_cast<resource*>(res->prev);

@@ -29,8 +29,7 @@
 
 namespace devres::detail {
 
-pass*& passes_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
-inline pass*& passes_of(devres_head* head) noexcept
+inline pass*& passes_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
 {
     return head->passes_;
 }
@@ -40,8 +39,7 @@ public:
     enum class kind : bool { releasing, constructing };
 
     explicit pass(kind what = kind::releasing) noexcept : kind_(what), counts_(what == kind::releasing) {}
-    pass(const pass&) = delete;
-    pass& operator=(const pass&) = delete;
+    // Neither copied nor assigned: it has an atomic member.
 
     // --- Under the lock ---
     // Each pass joins once at most. Whoever lets it join has to finish() it.
@@ -162,7 +160,7 @@ private:
     bool counts_;           // false for a construction that is inside no callback
     bool attached_ = false; // this thread has attached something since the last round
     int rounds_ = 0;        // so far
-    bool telling_ = false;  // this pass, or one around it, is just telling of its cut-off
+    bool told_ = false;     // of its cut-off, this pass or one around it
     std::atomic<std::uint32_t> activity_{active};
 };
 

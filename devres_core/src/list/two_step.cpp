@@ -17,6 +17,7 @@ namespace {
 
 void release_raw(devres_head* head, resource* res)
 {
+    heap_prefix_of(res).owner = no_owner; // who may end in the callback
     if (const dr_release_t release = heap_prefix_of(res).release)
         call_release(head, release, res->payload());
 }
@@ -28,26 +29,16 @@ struct query {
     void* match_data;
 };
 
-// The newest match among `from` and what is older; null if there is none.
-resource* match_locked(devres_head* head, resource* from, const query& wanted) noexcept
+// The newest match, or the newest that is older than `last`; null if there is none.
+resource* match_locked(devres_head* head, const query& wanted, const resource* last = nullptr) noexcept
     DEVRES_REQUIRES(list_of(head))
 {
-    for (resource* res = from; res; res = list_of(head).older_locked(res))
+    for (resource* res = last ? list_of(head).older_locked(last) : list_of(head).newest_locked(); res;
+         res = list_of(head).older_locked(res))
         if (res->ops == &raw_ops && heap_prefix_of(res).release == wanted.release &&
             (!wanted.match || call_match(head, wanted.match, res->payload(), wanted.match_data)))
             return res;
     return nullptr;
-}
-
-resource* newest_match_locked(devres_head* head, const query& wanted) noexcept DEVRES_REQUIRES(list_of(head))
-{
-    return match_locked(head, list_of(head).newest_locked(), wanted);
-}
-
-void add_locked(devres_head* head, resource* res) noexcept DEVRES_REQUIRES(list_of(head))
-{
-    heap_prefix_of(res).owner = head;
-    attach_locked(head, res);
 }
 
 // Takes the newest match off the list, for the caller.
@@ -56,7 +47,7 @@ resource* take(devres_head* head, const char* function, const query& wanted) noe
     resource* res = nullptr;
     {
         const callback_guard held(head, function);
-        res = newest_match_locked(head, wanted);
+        res = match_locked(head, wanted);
         if (res)
             list_of(head).unlink_locked(res, life_state::idle);
     }
@@ -132,7 +123,8 @@ void devres_add(devres_head* head, void* res) noexcept
     {
         const guard held(head, "devres_add");
         require_idle(head, "devres_add", header);
-        add_locked(head, header);
+        heap_prefix_of(header).owner = head;
+        attach_locked(head, header);
     }
     tell("ADD", head, what);
 }
@@ -140,7 +132,7 @@ void devres_add(devres_head* head, void* res) noexcept
 void* devres_find(devres_head* head, dr_release_t release, dr_match_t match, void* match_data) noexcept
 {
     const callback_guard held(head, "devres_find");
-    resource* res = newest_match_locked(head, {release, match, match_data});
+    resource* res = match_locked(head, {release, match, match_data});
     return res ? res->payload() : nullptr;
 }
 
@@ -152,9 +144,11 @@ void* devres_get(devres_head* head, void* new_res, dr_match_t match, void* match
     {
         const callback_guard held(head, "devres_get");
         require_idle(head, "devres_get", fresh);
-        found = newest_match_locked(head, {heap_prefix_of(fresh).release, match, match_data});
-        if (!found)
-            add_locked(head, fresh);
+        found = match_locked(head, {heap_prefix_of(fresh).release, match, match_data});
+        if (!found) {
+            heap_prefix_of(fresh).owner = head;
+            attach_locked(head, fresh);
+        }
     }
     if (found) {
         free_resource(fresh);
@@ -184,7 +178,7 @@ int devres_release(devres_head* head, dr_release_t release, dr_match_t match, vo
     pass one;
     {
         const callback_guard held(head, "devres_release");
-        resource* res = newest_match_locked(head, {release, match, match_data});
+        resource* res = match_locked(head, {release, match, match_data});
         if (!res)
             return -ENOENT;
         one.claim_locked(head, res);
@@ -200,8 +194,7 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
         return;
     const query wanted{release, match, match_data};
     const callback_guard held(head, "devres_for_each_res");
-    for (resource* res = newest_match_locked(head, wanted); res;
-         res = match_locked(head, list_of(head).older_locked(res), wanted))
+    for (resource* res = nullptr; (res = match_locked(head, wanted, res));)
         call_visit(head, fn, res->payload(), data);
 }
 

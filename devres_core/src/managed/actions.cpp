@@ -65,14 +65,13 @@ int remove_action(devres_head* head, action_payload action, bool warn_if_missing
             unused = unlink_and_free_locked(head, res);
         }
     }
-    if (effort.was_long()) [[unlikely]]
-        improve_index(head, effort, "remove_action");
+    const bool is_there = improve_if_long(head, effort, "remove_action");
     if (!res) {
-        if (warn_if_missing)
+        if (warn_if_missing && is_there)
             warn("remove_action", head, describe_action(action), "not attached, or released already");
         return -ENOENT;
     }
-    if (logging()) [[unlikely]]
+    if (logging() && is_there) [[unlikely]]
         log_event("REM", head, describe_action(action, name, res));
     if (unused) [[unlikely]]
         free_unused(source, unused); // last: a user's upstream may end the owner
@@ -90,10 +89,10 @@ int release_action(devres_head* head, action_payload action) noexcept
         if (res)
             claim_known_locked(head, res, one);
     }
-    if (effort.was_long()) [[unlikely]]
-        improve_index(head, effort, "release_action", &one);
+    const bool is_there = improve_if_long(head, effort, "release_action");
     if (!res) {
-        warn("release_action", head, describe_action(action), "not attached, or released already");
+        if (is_there)
+            warn("release_action", head, describe_action(action), "not attached, or released already");
         return -ENOENT;
     }
     one.finish();

@@ -28,7 +28,7 @@ bool resize_in_place_locked(resource* res, std::size_t size) noexcept
     if (state.storage() == storage_kind::block) {
         // A block of its own gives back what it shrinks by only by moving.
         own_block_prefix& block = prefix_of(res);
-        if (size > block.capacity || size < block.capacity / 2)
+        if (checked_memory || size > block.capacity || size < block.capacity / 2)
             return false;
         block.size = size;
         return true;
@@ -119,13 +119,13 @@ bool free_memory(devres_head* head, const void* p, const char* function) noexcep
             unused = unlink_and_free_locked(head, found.res);
         }
     }
-    if (found.effort.was_long()) [[unlikely]]
-        improve_index(head, found.effort, function);
+    const bool is_there = improve_if_long(head, found.effort, function);
     if (found.wrong) {
-        report(function, head, p, found);
+        if (is_there)
+            report(function, head, p, found);
         return false;
     }
-    if (logging()) [[unlikely]]
+    if (logging() && is_there) [[unlikely]]
         log_event("REM", head, {"memory", "memory", nullptr, size, found.res});
     if (unused) [[unlikely]]
         free_unused(source, unused); // last: a user's upstream may end the owner
@@ -160,8 +160,8 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, const allocati
     // First: the upstream that is asked for an index may drain the head.
     if (fits && (request.gfp & __GFP_ZERO) && size > old_size)
         std::memset(static_cast<char*>(p) + old_size, 0, size - old_size);
-    if (found.effort.was_long()) [[unlikely]]
-        improve_index(head, found.effort, "krealloc");
+    if (!improve_if_long(head, found.effort, "krealloc")) [[unlikely]]
+        return nullptr; // it went with its owner
     if (!found.res) {
         report("krealloc", head, p, found);
         return nullptr;

@@ -66,10 +66,10 @@ int destroy_object(devres_head* head, const void* p, const resource_ops* ops) no
         if (found.res)
             claim_known_locked(head, found.res, one);
     }
-    if (found.effort.was_long()) [[unlikely]]
-        improve_index(head, found.effort, "delete", &one);
+    const bool is_there = improve_if_long(head, found.effort, "delete");
     if (!found.res) {
-        report("delete", head, p, found);
+        if (is_there)
+            report("delete", head, p, found);
         return -ENOENT;
     }
     one.finish();

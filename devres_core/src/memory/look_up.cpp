@@ -42,12 +42,14 @@ resource* find_by_pointer_locked(devres_head* head, const void* p, scan_effort& 
     return find_by_key_locked(head, key_of_block(p), effort);
 }
 
-void improve_index(devres_head* head, const scan_effort& effort, const char* function,
-                   const pass* during) noexcept
+namespace {
+
+// `presence` has joined.
+void build_index(devres_head* head, const scan_effort& effort, const char* function,
+                 const pass& presence) noexcept
 {
     upstream* const source = upstream_of(head);
-    const bool has_joined = during && during->head();
-    const auto has_ended = [during, has_joined] { return has_joined && !during->head(); };
+    const auto has_ended = [&presence] { return !presence.head(); };
     supply more;
     class index* before = nullptr; // to be replaced
     std::size_t keys = 0;          // of the one to be made; 0: there is one
@@ -101,6 +103,22 @@ void improve_index(devres_head* head, const scan_effort& effort, const char* fun
         known->fill_locked(head, now);
         left -= now;
     } while (left != 0);
+}
+
+} // namespace
+
+bool improve_index(devres_head* head, const scan_effort& effort, const char* function) noexcept
+{
+    // An end on this thread, by the upstream, is seen by it; one on another thread waits for it.
+    pass presence(pass::kind::constructing);
+    {
+        const guard held(head, function);
+        presence.join_locked(head);
+    }
+    build_index(head, effort, function, presence);
+    const bool is_there = presence.head();
+    presence.finish();
+    return is_there;
 }
 
 void note_unlinked_locked(devres_head* head, resource* res) noexcept

@@ -28,9 +28,13 @@ resource* find_by_pointer_locked(devres_head* head, const void* p, scan_effort& 
     DEVRES_REQUIRES(list_of(head));
 
 // Makes the index if there is none, and fills another part of it. Without memory, scans go on.
-// If `during` has joined, the upstream may end the owner.
-void improve_index(devres_head* head, const scan_effort& effort, const char* function,
-                   const class pass* during = nullptr) noexcept;
+// Returns: false if the owner has ended meanwhile, which the upstream may do when it gets memory back.
+bool improve_index(devres_head* head, const scan_effort& effort, const char* function) noexcept;
+// The same, if the search was long.
+inline bool improve_if_long(devres_head* head, const scan_effort& effort, const char* function) noexcept
+{
+    return !effort.was_long() || improve_index(head, effort, function);
+}
 
 // Takes a resource off the list, for `one` to release it.
 void claim_known_locked(devres_head* head, resource* res, class pass& one) noexcept

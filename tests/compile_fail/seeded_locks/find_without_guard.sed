@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # devres_find walks the list without its guard.
 # source: devres_core/src/list/two_step.cpp
-# expect: calling function 'newest_match_locked' requires holding
+# expect: calling function 'match_locked' requires holding
 /^void\* devres_find\(/,/^\}/ {
     /callback_guard held/ d
 }
