@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: MIT
 //
 // Dumps show what an owner has, newest first, as text and as JSON (section 7).
-#include "core/core_test.h"
+#include <atomic>
+#include <memory>
+#include <string>
+#include <thread>
 
 #include <unistd.h>
+
+#include "core/core_test.h"
+#include "support/threads.h"
 
 #include <devres/dump.h>
 #include <devres/managed.h>
@@ -91,6 +97,46 @@ TEST_F(DevresDumpTest, JsonIsQuoted)
     EXPECT_THAT(dumped(&odd, devres_format::json), HasSubstr("\"name\":\"a \\\"quoted\\\\name\\\"\\u000a\""));
 }
 
+// Names of any length, in groups of any depth; and JSON is UTF-8 whatever a name is.
+TEST_F(DevresDumpTest, NoNameIsTooLong)
+{
+    static const std::string name(3000, 'n');
+    static constexpr devres_owner_ops ops{"long", [](devres_head*) { return name.c_str(); }};
+    devres_head of(&ops);
+    for (int i = 0; i != 300; ++i)
+        ASSERT_TRUE(devres_open_group(&of, nullptr));
+    void* res = devres_alloc(&item::release, sizeof(item), GFP_KERNEL, name.c_str());
+    devres_add(&of, new (res) item{&log, 1});
+    EXPECT_EQ("long \"" + name + "\": 1 resource, 16 bytes\n" + std::string(602, ' ') + "resource " + name +
+                  ", 16 bytes\n",
+              dumped(&of));
+    devres_release_all(&of);
+}
+
+TEST_F(DevresDumpTest, JsonIsUtf8)
+{
+    static const char* name;
+    static constexpr devres_owner_ops ops{"odd", [](devres_head*) { return name; }};
+    devres_head odd(&ops);
+    const auto in_json = [&](const char* text) {
+        name = text;
+        const std::string all = dumped(&odd, devres_format::json);
+        const std::size_t begin = all.find("\"name\":\"") + 8;
+        return all.substr(begin, all.find("\",\"resources") - begin);
+    };
+    for (const char* good :
+         {"plain", "\xc3\xa9", "\xe2\x82\xac", "\xed\x9f\xbf", "\xf0\x9f\x98\x80", "\xf4\x8f\xbf\xbf"})
+        EXPECT_EQ(good, in_json(good));
+    for (const char* bad : {"\x80", "\xc1", "\xc3", "\xff"})
+        EXPECT_EQ("<\\ufffd>", in_json((std::string("<") + bad + ">").c_str()));
+    for (const char* bad : {"\xc0\x80", "\xe2\x82"})
+        EXPECT_EQ("<\\ufffd\\ufffd>", in_json((std::string("<") + bad + ">").c_str()));
+    for (const char* bad : {"\xe0\x9f\xbf", "\xed\xa0\x80"}) // too long; a surrogate
+        EXPECT_EQ("<\\ufffd\\ufffd\\ufffd>", in_json((std::string("<") + bad + ">").c_str()));
+    for (const char* bad : {"\xf0\x8f\xbf\xbf", "\xf4\x90\x80\x80"})
+        EXPECT_EQ("<\\ufffd\\ufffd\\ufffd\\ufffd>", in_json((std::string("<") + bad + ">").c_str()));
+}
+
 void dump_again(void* context, const char*, std::size_t)
 {
     EXPECT_THAT(dumped(static_cast<devres_head*>(context)), StartsWith("bench"));
@@ -119,6 +165,88 @@ TEST_F(DevresDumpTest, WritesToAFileDescriptor)
     EXPECT_THAT(text, StartsWith("[{\"kind\":\"bench\""));
     close(ends[0]);
     close(ends[1]);
+}
+
+// Others may come and go, and everything may be dumped, while the sink is called.
+TEST_F(DevresDumpTest, TheSinkOfAllMayMakeAndEndOwnersAndDumpThem)
+{
+    struct listed_owner : bench_owner {
+        devres_listed listed{&devres};
+    };
+    static std::unique_ptr<listed_owner> others[2];
+    others[0] = std::make_unique<listed_owner>();
+    const listed_owner dumped_one;
+    static int calls;
+    calls = 0;
+    devres_dump_all(
+        [](void*, const char* text, std::size_t bytes) {
+            if (std::string(text, bytes) == "bench" && ++calls == 2) { // `dumped_one`
+                others[0].reset();
+                others[1] = std::make_unique<listed_owner>();
+                EXPECT_THAT(all_dumped(), HasSubstr("bench-1"));
+            }
+        },
+        nullptr);
+    EXPECT_EQ(3, calls) << "the new one as well";
+    others[1].reset();
+}
+
+// C2: a match callback may use another head, and make one. So the lock of the list is taken under a head's.
+TEST_F(DevresDumpTest, AMatchCallbackMayMakeAnOwnerWhileAllAreDumped)
+{
+    bench_owner first;
+    const devres_listed listed_first(&first.devres);
+    devres_listed listed_one(head);
+    add(1);
+    static doorway dumping;
+    static std::thread dumper;
+    const auto makes_one = [](devres_head*, void*, void*) {
+        dumper = std::thread([] {
+            devres_dump_all(
+                [](void*, const char*, std::size_t) { dumping.is_open() ? void() : dumping.open(); },
+                nullptr);
+        });
+        dumping.pass(); // it writes `first`, and comes to `head` next
+        devres_head another;
+        devres_listed listed_two(&another);
+        return true;
+    };
+    EXPECT_TRUE(devres_find(head, &item::release, makes_one, nullptr)); // or never
+    dumper.join();
+}
+
+// An owner ends when the dumps of it that are under way are over.
+TEST_F(DevresDumpTest, AnOwnerWaitsForItsDumps)
+{
+    static doorway dumping;
+    static doorway go_on;
+    static std::atomic<bool> over;
+    over = false;
+    auto listed_one = std::make_unique<devres_listed>(head);
+    std::thread dumper([] {
+        devres_dump_all(
+            [](void*, const char*, std::size_t) {
+                if (dumping.is_open())
+                    return;
+                dumping.open();
+                go_on.pass();
+                over = true;
+            },
+            nullptr);
+    });
+    dumping.pass();
+    std::atomic<pid_t> id{0};
+    std::thread ender([&] {
+        id = ::gettid();
+        listed_one.reset();
+        EXPECT_TRUE(over);
+    });
+    while (id == 0)
+        std::this_thread::yield();
+    await_asleep(id);
+    go_on.open();
+    ender.join();
+    dumper.join();
 }
 
 // A listed owner is among all owners until it ends.

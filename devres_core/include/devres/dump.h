@@ -9,7 +9,9 @@
 // Thread safety: any thread, as long as the heads live; the owners of devres_dump_all() see to that.
 #pragma once
 
+#include <atomic>
 #include <cstddef>
+#include <cstdint>
 
 #include <devres/owner.h>
 
@@ -49,7 +51,8 @@ void devres_dump(const R& owner, int fd, devres_format format = devres_format::t
 
 // Every listed owner of the process, oldest first: each device, each drm_device, and what else has a
 // devres_listed. JSON is one array.
-// Locking:  none of these owners is destroyed meanwhile, so `sink` must neither make nor destroy one.
+// Locking:  `sink` is called without a lock, and may call back. An owner waits, before it is destroyed, for
+//           the dumps of it that are under way: so `sink` must not destroy the one that it is told of.
 void devres_dump_all(devres_sink sink, void* context, devres_format = devres_format::text) noexcept;
 void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 
@@ -75,6 +78,7 @@ private:
     devres_head* head_ = nullptr; // null: not listed
     devres_listed* older_ = nullptr;
     devres_listed* newer_ = nullptr;
+    std::atomic<std::uint32_t> dumps_{0}; // how many are at it; end() waits for them
 };
 
 } // namespace devres

@@ -41,18 +41,24 @@ public:
                                                                      : sizeof text - 1);
     }
 
-    // A string as JSON has it.
+    // A string of any length.
+    void add_string(const char* s) noexcept { put(s, std::strlen(s)); }
+
+    // The same as JSON has it. What is not UTF-8 becomes U+FFFD.
     void add_quoted(const char* s) noexcept
     {
         put("\"", 1);
-        for (; *s; ++s) {
+        for (std::size_t bytes = 0; *s; s += bytes ? bytes : 1) {
             const auto c = static_cast<unsigned char>(*s);
-            if (c == '"' || c == '\\')
+            bytes = utf8_bytes(s);
+            if (bytes == 0)
+                add("\\ufffd");
+            else if (c == '"' || c == '\\')
                 add("\\%c", c);
             else if (c < 0x20)
                 add("\\u%04x", c);
             else
-                put(s, 1);
+                put(s, bytes);
         }
         put("\"", 1);
     }
@@ -60,6 +66,25 @@ public:
     void put(const char* text, std::size_t bytes) noexcept { sink_(context_, text, bytes); }
 
 private:
+    // Of the character that `s` begins with; 0 if that is not well formed.
+    static std::size_t utf8_bytes(const char* s) noexcept
+    {
+        const auto byte = [s](unsigned i) { return static_cast<unsigned char>(s[i]); };
+        const unsigned first = byte(0);
+        const std::size_t bytes = first < 0x80                     ? 1
+                                  : first >= 0xc2 && first <= 0xdf ? 2
+                                  : first >= 0xe0 && first <= 0xef ? 3
+                                  : first >= 0xf0 && first <= 0xf4 ? 4
+                                                                   : 0;
+        for (unsigned i = 1; i < bytes; ++i)
+            if ((byte(i) & 0xc0) != 0x80)
+                return 0;
+        // Too long for what they say, surrogates, and what is beyond Unicode.
+        const bool is_wrong = (first == 0xe0 && byte(1) < 0xa0) || (first == 0xed && byte(1) >= 0xa0) ||
+                              (first == 0xf0 && byte(1) < 0x90) || (first == 0xf4 && byte(1) >= 0x90);
+        return is_wrong ? 0 : bytes;
+    }
+
     devres_sink sink_;
     void* context_;
 };
@@ -145,19 +170,25 @@ private:
 
 void write_text(devres_head* head, const snapshot& all, output& out) noexcept
 {
-    out.add("%s \"%s\": %zu resource%s, %zu byte%s\n", devres_owner_kind(head), devres_owner_name(head),
-            all.resources(), all.resources() == 1 ? "" : "s", all.bytes(), all.bytes() == 1 ? "" : "s");
+    out.add_string(devres_owner_kind(head));
+    out.add(" \"");
+    out.add_string(devres_owner_name(head));
+    out.add("\": %zu resource%s, %zu byte%s\n", all.resources(), all.resources() == 1 ? "" : "s", all.bytes(),
+            all.bytes() == 1 ? "" : "s");
     for (std::size_t i = 0; i < all.shown(); ++i) {
         const listed_resource& one = all.newest(i);
         if (one.is_marker)
             continue;
         char symbol[256];
         const char* name = name_of(one.what, symbol, sizeof symbol);
-        out.add("%*s%s%s%s, %zu byte%s", static_cast<int>(2 + 2 * one.depth), "", one.what.kind,
-                *name ? " " : "", name, one.what.size, one.what.size == 1 ? "" : "s");
+        for (unsigned level = 0; level <= one.depth; ++level)
+            out.put("  ", 2);
+        out.add("%s%s", one.what.kind, *name ? " " : "");
+        out.add_string(name);
+        out.add(", %zu byte%s", one.what.size, one.what.size == 1 ? "" : "s");
         if (origin from; origin_of(one.what.resource, &from)) {
             out.add(", attached %llu ms ago in ", static_cast<unsigned long long>(from.milliseconds));
-            out.put(from.where, std::strlen(from.where));
+            out.add_string(from.where);
         }
         out.put("\n", 1);
     }
@@ -232,10 +263,16 @@ struct listed_owners {
     }
     static void remove(devres_listed* one) noexcept
     {
-        const scoped_lock held(lock_);
+        lock_.acquire();
+        for (wait_clock clock; const std::uint32_t dumps = one->dumps_;) {
+            lock_.release();
+            env_wait(one->dumps_, dumps, clock);
+            lock_.acquire();
+        }
         (one->older_ ? one->older_->newer_ : oldest_) = one->newer_;
         (one->newer_ ? one->newer_->older_ : newest_) = one->older_;
         one->head_ = nullptr;
+        lock_.release();
     }
     static void dump_all(output& out, devres_format format) noexcept
     {
@@ -243,12 +280,18 @@ struct listed_owners {
         const char* separator = "";
         if (json)
             out.add("[");
-        const scoped_lock held(lock_);
+        lock_.acquire();
         for (devres_listed* one = oldest_; one; one = one->newer_) {
+            ++one->dumps_;
+            lock_.release(); // it stays, and keeps its place, until the count is taken back
             out.add("%s", separator);
             dump(one->head_, out, format);
             separator = json ? ",\n" : "";
+            lock_.acquire();
+            --one->dumps_;
+            env_wake(one->dumps_);
         }
+        lock_.release();
         if (json)
             out.add("]\n");
     }
