@@ -245,6 +245,17 @@ TEST(DevresEnvironmentTest, PanicOnWarnAborts)
     EXPECT_EQ(128 + SIGABRT, run_again("DEVRES_PANIC_ON_WARN=1", one_warn));
 }
 
+// Nor is it looked at again later.
+TEST(DevresEnvironmentTest, IsReadWhenTheLibraryIsLoaded)
+{
+    ASSERT_EQ(0, ::setenv("DEVRES_PANIC_ON_WARN", "1", 1)); // NOLINT(concurrency-mt-unsafe)
+    const auto before = devres_set_warn_handler([](const char*) {});
+    devres_head head;
+    devres_remove_group(&head, nullptr);
+    devres_set_warn_handler(before);
+    ::unsetenv("DEVRES_PANIC_ON_WARN"); // NOLINT(concurrency-mt-unsafe)
+}
+
 // DEVRES_LOG=1 installs a hook when the library is loaded, and nothing else does.
 TEST(DevresEnvironmentTest, TheLogIsOffUnlessAskedFor)
 {
@@ -268,6 +279,54 @@ TEST_F(DevresDiagnosticsDeathTest, ABugNamesFunctionOwnerAndResource)
     EXPECT_DEATH(devres_add(head, i), "devres_add");
     EXPECT_DEATH(devres_add(head, i), "bench.*bench-1");
     EXPECT_DEATH(devres_add(head, i), "item");
+}
+
+// C4, C14: nor does it ask an owner that has ended in the callback.
+TEST_F(DevresDiagnosticsDeathTest, ABugInACallbackThatHasEndedItsOwnerAsksNobody)
+{
+    const auto ends_and_frees = [](devres_head* ending, void* data) {
+        delete container_of<&bench_owner::devres>(ending);
+        devres_free(data);
+    };
+    EXPECT_DEATH(
+        {
+            auto* own = new bench_owner;
+            devres_add(&own->devres, devres_alloc(ends_and_frees, 8, GFP_KERNEL, "late"));
+            devres_release_all(&own->devres);
+        },
+        "BUG: devres_free: resource late: already listed, or still");
+}
+
+// C2: even if the owner's name comes back to the head whose callback is running.
+TEST(DevresNameDeathTest, ANameThatUsesItsHeadEndsInABug)
+{
+    static constexpr devres_owner_ops ops{"odd", [](devres_head* of) -> const char* {
+                                              devres_find(of, &item::release, nullptr, nullptr);
+                                              return "odd";
+                                          }};
+    devres_head head(&ops);
+    event_log log;
+    void* res = devres_alloc(&item::release, sizeof(item));
+    devres_add(&head, new (res) item{&log, 1});
+    const auto calls_back = [](devres_head* of, void*, void*) {
+        devres_find(of, &item::release, nullptr, nullptr);
+        return true;
+    };
+    EXPECT_DEATH(devres_find(&head, &item::release, calls_back, nullptr),
+                 "BUG: devres_find: called from a match or for_each callback of the same head");
+    devres_release_all(&head);
+}
+
+TEST_F(DevresDiagnosticsTest, ALongNameLeavesRoomForTheReason)
+{
+    static const std::string name(3000, 'n');
+    static constexpr devres_owner_ops ops{"long", [](devres_head*) { return name.c_str(); }};
+    devres_head ending(&ops);
+    void* res = devres_alloc(&item::release, sizeof(item), GFP_KERNEL, name.c_str());
+    devres_add(&ending, new (res) item{&log, 1});
+    ending.~devres_head();
+    new (&ending) devres_head;
+    EXPECT_THAT(warnings.take_one(), ::testing::HasSubstr("released now"));
 }
 
 } // namespace

@@ -70,7 +70,8 @@ upstream* upstream_of(const devres_head* head) noexcept;
 
 } // namespace detail
 
-// How messages name an owner. `name` may be null; it is called without the lock and must not fail.
+// How messages name an owner. `name` may be null; it must not fail. It is called without the lock, but for
+// the line of a BUG; so it should call nothing that uses the head.
 struct devres_owner_ops {
     const char* kind;
     const char* (*name)(devres_head* head);
@@ -266,7 +267,8 @@ private:
     std::atomic<devres_head*> head_{nullptr};
 };
 
-// Makes `node` ready for devres_node_add. Listed: BUG.
+// Makes `node` ready for devres_node_add. Listed: BUG. `name`, which may be null, has to live as long as the
+// node is listed, and as a dump that describes it runs.
 // `release` may free the node or add it again; the library does not touch the node after calling it.
 void devres_node_init(devres_node* node, void (*release)(devres_head* head, devres_node* node),
                       const char* name = nullptr) noexcept;

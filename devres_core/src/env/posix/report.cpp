@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include <sys/syscall.h>
 #include <time.h> // NOLINT(modernize-deprecated-headers): clock_gettime
@@ -28,6 +29,7 @@ namespace {
 
 std::atomic<devres_warn_handler> warn_handler{nullptr};
 std::atomic<std::size_t> warn_counter{0};
+constinit bool panic_on_warn = false;
 
 bool environment_says(const char* name) noexcept
 {
@@ -35,7 +37,8 @@ bool environment_says(const char* name) noexcept
     return value && *value && std::strcmp(value, "0") != 0;
 }
 
-// Text of bounded length: a message never allocates but for the demangler.
+// Text of bounded length: a message never allocates but for the demangler. Names are cut off so that the
+// reason has room.
 class line {
 public:
     [[gnu::format(printf, 2, 3)]] void add(const char* format, ...) noexcept
@@ -63,14 +66,14 @@ public:
     void add_owner(devres_head* head) noexcept
     {
         if (head)
-            add(" %s \"%s\":", devres_owner_kind(head), devres_owner_name(head));
+            add(" %.100s \"%.200s\":", devres_owner_kind(head), devres_owner_name(head));
     }
 
     void add_resource(const description& what) noexcept
     {
         add(" %s", what.kind);
         if (what.name && std::strcmp(what.name, what.kind) != 0)
-            add(" %s", what.name);
+            add(" %.300s", what.name);
         else if (what.code) {
             add(" ");
             add_symbol(what.code);
@@ -90,13 +93,12 @@ private:
 
 void report(const line& message) noexcept
 {
-    static const bool panic = environment_says("DEVRES_PANIC_ON_WARN");
     warn_counter.fetch_add(1, std::memory_order_relaxed);
     if (const devres_warn_handler handler = warn_handler.load(std::memory_order_acquire))
         handler(message.text());
     else
         std::fprintf(stderr, "%s\n", message.text());
-    if (panic)
+    if (panic_on_warn)
         std::abort();
 }
 
@@ -128,8 +130,9 @@ devres_log_fn choose_log(devres_log_fn hook) noexcept
     return before;
 }
 
-[[gnu::constructor]] void choose_first_log() noexcept
+[[gnu::constructor]] void look_at_environment() noexcept
 {
+    panic_on_warn = environment_says("DEVRES_PANIC_ON_WARN");
     if (environment_says("DEVRES_LOG"))
         choose_log(&print_event);
 }
@@ -179,9 +182,11 @@ void warn_of_many(const char* function, devres_head* owner, const description* r
 
 void bug(const char* function, devres_head* owner, const description& res, const char* what) noexcept
 {
+    static constinit thread_local bool is_naming = false;
     line message;
     message.add("devres: BUG: %s:", function);
-    message.add_owner(owner);
+    if (!std::exchange(is_naming, true)) // else the owner's name() has come back here
+        message.add_owner(owner);
     if (res)
         message.add_resource(res);
     message.add(" %s", what);
