@@ -259,6 +259,52 @@ TYPED_TEST(CallableContract, AHandleMayBeReused)
     EXPECT_THAT(this->end(), ElementsAre("1", "~1"));
 }
 
+// A9: a callable that was released while it was being moved leaves the handle empty.
+TYPED_TEST(CallableContract, AHandleOfWhatWasReleasedInTheMakingRefersToNothing)
+{
+    struct releases_when_moved {
+        releases_when_moved(devres_head* of, int* n)
+            : head(of), called(n), group(devres_open_group(of, nullptr))
+        {
+        }
+        releases_when_moved(releases_when_moved&& from) noexcept : head(from.head), called(from.called)
+        {
+            devres_release_group(head, from.group);
+        }
+        void operator()() const { ++*called; }
+        devres_head* head;
+        int* called;
+        void* group = nullptr;
+    };
+    devres_action handle;
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, traced(this->make("1")), &handle));
+    int called = 0;
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, releases_when_moved(this->head(), &called), &handle));
+    EXPECT_EQ(1, called);
+    EXPECT_FALSE(handle);
+    EXPECT_EQ(-ENOENT, handle.run());
+    EXPECT_THAT(this->log.take(), ElementsAre());
+    this->warnings.take();
+    EXPECT_THAT(this->end(), ElementsAre("1", "~1"));
+}
+
+// A9: a large one is copied to where it stays, and nowhere else: it has no room on a stack.
+TYPED_TEST(CallableContract, ATriviallyCopyableCallableMayBeLargerThanTheStack)
+{
+    struct large {
+        int* called;
+        char more[16 << 20];
+        void operator()() const { *called += more[(16 << 20) - 1]; }
+    };
+    int called = 0;
+    const auto f = std::make_unique<large>();
+    f->called = &called;
+    f->more[(16 << 20) - 1] = 7;
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, *f));
+    this->end();
+    EXPECT_EQ(7, called);
+}
+
 // A9: from inside itself a callable finds that it is being run already.
 TYPED_TEST(CallableContract, ACallableCannotCancelItselfWhileItRuns)
 {

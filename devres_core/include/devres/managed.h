@@ -172,8 +172,13 @@ int add_callable(devres_head* head, F&& f, devres_action* handle)
     const sharing shared = handle ? sharing::with_handle : sharing::none;
     resource* res = nullptr;
     if constexpr (std::is_trivially_copyable_v<callable> && alignof(callable) <= alignof(std::max_align_t)) {
-        const callable whole(std::forward<F>(f));
-        res = attach_bytes(head, ops, __builtin_addressof(whole), sizeof(callable), shared);
+        if constexpr (std::is_same_v<std::remove_const_t<std::remove_reference_t<F>>, callable>) {
+            static_assert(std::is_constructible_v<callable, F>);
+            res = attach_bytes(head, ops, __builtin_addressof(f), sizeof(callable), shared);
+        } else { // a function, which decays to its pointer
+            const callable whole(std::forward<F>(f));
+            res = attach_bytes(head, ops, __builtin_addressof(whole), sizeof(callable), shared);
+        }
         if (!res)
             return -ENOMEM;
     } else {
@@ -183,7 +188,7 @@ int add_callable(devres_head* head, F&& f, devres_action* handle)
         construct_at<callable>(place.memory(), std::forward<F>(f));
         res = place.commit(); // null: the owner was released meanwhile, and the callable with it
     }
-    if (handle && res)
+    if (handle)
         *handle = handle_access::make(res);
     return 0;
 }
