@@ -1012,18 +1012,22 @@ TEST_F(OwnGuardTest, OfRemoveIsReportedAndOthersAreWaitedFor) // V5, D3 (2)
         guard = h.try_access();
     };
     doorway inside;
+    const pid_t unbinder = ::gettid();
+    std::atomic<bool> leaves{false};
+    t_of_other.in_destructor = [&] { EXPECT_TRUE(leaves); };
     std::thread reader([&] {
         const auto theirs = other.try_access();
         inside.open();
         while (!other.is_revoked())
             std::this_thread::yield();
-        linger();
-        theirs->check();
+        await_asleep(unbinder); // for this one, or it has not waited and joins this one
+        leaves = true;
     });
     inside.pass();
     EXPECT_EQ(0, dev.unbind()); // or never
     EXPECT_EQ(1, t_of_other.destroyed);
     reader.join();
+    t_of_other.in_destructor = {};
     expect_lost(line);
 }
 
