@@ -329,6 +329,18 @@ TYPED_TEST(CallableContract, ACallableMayCancelAnother)
     EXPECT_EQ(0u, this->listed());
 }
 
+// A9, C11: not one that the pass has that is under way; it comes at its place.
+TYPED_TEST(CallableContract, ACallableThatIsPendingCannotBeCancelled)
+{
+    devres_action victim;
+    int result = 0;
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, traced(this->make("victim")), &victim));
+    ASSERT_EQ(0, TypeParam::add_action(this->owner, [&] { result = victim.cancel(); }));
+    EXPECT_EQ(2, devres_release_all(this->head()));
+    EXPECT_EQ(-ENOENT, result);
+    EXPECT_THAT(this->log.take(), ElementsAre("victim", "~victim"));
+}
+
 #ifdef DEVRES_TEST_EXCEPTIONS
 struct throws_when_moved {
     explicit throws_when_moved(step* s) : mine(s) {}

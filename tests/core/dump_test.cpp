@@ -222,6 +222,7 @@ TEST_F(DevresDumpTest, AnOwnerWaitsForItsDumps)
     static doorway go_on;
     static std::atomic<bool> over;
     over = false;
+    const unsigned wait_before = devres_set_wait_warning(0); // nobody wakes up by himself
     auto listed_one = std::make_unique<devres_listed>(head);
     std::thread dumper([] {
         devres_dump_all(
@@ -247,6 +248,7 @@ TEST_F(DevresDumpTest, AnOwnerWaitsForItsDumps)
     go_on.open();
     ender.join();
     dumper.join();
+    devres_set_wait_warning(wait_before);
 }
 
 // A listed owner is among all owners until it ends.
