@@ -334,6 +334,7 @@ def main():
     parser.add_argument("--only", default="", help="entries whose file or tokens contain this")
     parser.add_argument("--part", help="a commit hash")
     parser.add_argument("--seconds", type=float, default=float("inf"))
+    parser.add_argument("--allow", type=int, default=0, help="how many may go unnoticed: some show only in some schedules")
     parser.add_argument("--learn", action="store_true")
     parser.add_argument("--table", action="store_true")
     args = parser.parse_args()
@@ -409,7 +410,7 @@ def main():
     print(f"{noticed} of {tried} noticed in {time.monotonic() - began:.0f} s, "
           f"{used.ru_utime + used.ru_stime:.0f} s of the processor's; {len(faults)} in the list, "
           f"{argued} of them argued")
-    if missed:
+    if len(missed) > args.allow:
         sys.exit(1)
 
 
