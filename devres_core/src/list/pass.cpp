@@ -179,6 +179,14 @@ inline void pass::release(resource* res) noexcept
     free_slot(res);
 }
 
+// One that is still being constructed is not released, and was not told of either.
+[[gnu::noinline, gnu::cold]] void pass::announce(resource* res) noexcept
+{
+    announced_ = res;
+    if (resource_state::of(res).life() == life_state::listed)
+        log_event("REL", head_, describe(res));
+}
+
 // What is pending is read anew for each one: a callback may have ended the owner, and released it.
 void pass::run() noexcept
 {
@@ -187,9 +195,7 @@ void pass::run() noexcept
     while (resource* res = pending_) {
         // The hook may do so as well: what it is told of is still pending, and it is told once.
         if (listened_to && res != announced_) [[unlikely]] {
-            announced_ = res;
-            if (resource_state::of(res).life() == life_state::listed)
-                log_event("REL", head_, describe(res));
+            announce(res);
             continue;
         }
         pending_ = static_cast<resource*>(res->prev);

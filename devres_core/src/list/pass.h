@@ -122,6 +122,7 @@ private:
 
     // Releases what is pending and keeps its memory.
     void run() noexcept;
+    void announce(resource* res) noexcept;
     void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
