@@ -207,6 +207,7 @@ TEST_F(RollbackTest, DeviceIsNotUnpluggedAndFilesFromBeforeGoOn) // M5
     });
     waiter.join();
     EXPECT_TRUE(drm_dev_guard(drm));
+    EXPECT_EQ(0, drm_wait_event(drm, [] { return true; })) << "who begins to wait afterwards";
 }
 
 TEST_F(RollbackTest, WhoHasWaitedForAnEventSinceBeforeTheRegisterGoesOnWaiting) // M5
