@@ -16,13 +16,11 @@ namespace detail {
 
 // --- The section (D6) -------------------------------------------------------------------------------------
 
-// The lock as a scope; see device_core::enter_section.
+// Leaves it at the end of the scope.
 class DEVRES_SCOPED_CAPABILITY device_core::bind_section {
 public:
-    explicit bind_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_) : dev_(dev)
-    {
-        enter_section(dev_);
-    }
+    // Requires: this thread has entered it.
+    explicit bind_section(device* dev) noexcept DEVRES_REQUIRES(dev->bind_lock_) : dev_(dev) {}
     ~bind_section() DEVRES_RELEASE() { leave_section(dev_); }
     bind_section(const bind_section&) = delete;
     bind_section& operator=(const bind_section&) = delete;
@@ -31,11 +29,30 @@ private:
     device* dev_;
 };
 
-void device_core::enter_section(device* dev) noexcept
+bool device_core::enter_section(device* dev, const char* function) noexcept
 {
     devres::get_device(dev);
-    dev->bind_lock_.acquire();
+    if (!dev->bind_lock_.try_acquire()) {
+        if (constructing_here(&dev->devres)) {
+            warn(function, &dev->devres,
+                 "called from inside a constructor that bind or unbind of the same device waits for");
+            put_device(dev);
+            return false;
+        }
+        dev->bind_lock_.acquire();
+    }
     dev->binder_.store(this_thread(), std::memory_order_relaxed);
+    return true;
+}
+
+bool device_core::enter_to_unbind(device* dev, const char* function, source_place where) noexcept
+{
+    if (is_inside(dev, function, where) || would_deadlock(dev, function) || !enter_section(dev, function))
+        return false;
+    if (!is_inside(dev, function, where))
+        return true;
+    leave_section(dev);
+    return false;
 }
 
 void device_core::leave_section(device* dev) noexcept
@@ -61,15 +78,12 @@ bool device_core::is_releasing(device* dev) noexcept
 bool device_core::would_deadlock(device* dev, const char* function) noexcept
 {
     const char* why = nullptr;
-    const void* binder = dev->binder_.load(std::memory_order_relaxed);
-    if (binder == this_thread())
+    if (dev->binder_.load(std::memory_order_relaxed) == this_thread())
         why = "called from inside bind or unbind of the same device";
     else if (dev->references_.is_ending())
         why = "called while the last put releases the device";
     else if (is_releasing(dev)) // unbind waits for whoever releases something of the device (C15)
         why = "called from inside a release callback of the same device";
-    else if (binder && constructing_here(&dev->devres)) // and for whoever constructs something in its memory
-        why = "called from inside a constructor that bind or unbind of the same device waits for";
     if (why)
         warn(function, &dev->devres, "%s", why);
     return why != nullptr;
@@ -161,7 +175,7 @@ void device_core::release_binding(device* dev) noexcept
 
 int device_core::del(device* dev, const char* function, source_place where) noexcept
 {
-    if (is_inside(dev, function, where) || would_deadlock(dev, function))
+    if (!enter_to_unbind(dev, function, where))
         return -EDEADLK;
     const bind_section section(dev);
     if (dev->driver_.load(std::memory_order_relaxed))
@@ -188,6 +202,8 @@ int device_driver_attach(const device_driver* driver, device* dev) noexcept
         if (inside)
             return -EBUSY;
     }
+    if (!device_core::enter_section(dev, "device_driver_attach"))
+        return -EDEADLK;
     const device_core::bind_section section(dev);
     if (!dev->registered_.load(std::memory_order_acquire) || dev->references_.has_ended())
         return -ENODEV;
@@ -216,7 +232,7 @@ int device_release_driver(device* dev, const char* file, int line) noexcept
     constexpr const char* function = "device_release_driver";
     if (!dev)
         return -EINVAL;
-    if (device_core::is_inside(dev, function, {file, line}) || device_core::would_deadlock(dev, function))
+    if (!device_core::enter_to_unbind(dev, function, {file, line}))
         return -EDEADLK;
     const device_core::bind_section section(dev);
     if (dev->driver_.load(std::memory_order_relaxed))

@@ -94,9 +94,8 @@ device* device_tree::next_child(const device* top, device* parent) noexcept DEVR
 bool device_tree::enter_one(const device* top, device* dev, const char* function, source_place where,
                             device** entered) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
 {
-    if (device_core::is_inside(dev, function, where) || device_core::would_deadlock(dev, function))
+    if (!device_core::enter_to_unbind(dev, function, where))
         return false;
-    device_core::enter_section(dev);
     dev->tree_ = top;
     dev->next_in_tree_ = std::exchange(*entered, dev);
     return true;

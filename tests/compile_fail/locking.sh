@@ -45,7 +45,7 @@ seed members_without_the_lock device_adapter/src/binding.cpp \
 
 # Unbind ends the binding without excluding another bind.
 seed unbind_outside_the_section device_adapter/src/bind.cpp \
-    '/^int device_core::del/,/^}/ { /bind_section section/d }' \
+    '/^int device_core::del/,/^}/ { /enter_to_unbind/,/bind_section section/d }' \
     "calling function 'unbind' requires holding lock 'dev->bind_lock_'"
 
 # A file leaves its list after the lock has been left.

@@ -312,6 +312,26 @@ TEST_F(RegistrationTest, UnbindFromInsideASectionThatTheDeviceRegisteredIsASelfR
     EXPECT_EQ((events{"remove"}), log.take());
 }
 
+// It is not when the unbind is asked for, but when the probe for which that waits is over.
+TEST_F(RegistrationTest, UnbindFromInsideASectionThatAProbeIsJustRegisteringIsASelfRevoke) // D3 (0), V5
+{
+    drm_device* drm = nullptr;
+    std::thread user;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) {
+        drm = devm_drm_dev_alloc<logged_drm>(b, &driver, &log);
+        user = std::thread([&] {
+            const drm_dev_guard inside(drm);
+            EXPECT_EQ(-EDEADLK, parent.unbind()); // or never
+        });
+        await_sleepers(1);
+        return drm_registration::create_owned_by_device(b, drm);
+    }));
+    user.join();
+    EXPECT_NE(std::string::npos, warns.take_one().find("from inside a guard"));
+    EXPECT_FALSE(drm_dev_is_unplugged(drm));
+    EXPECT_EQ(0, parent.unbind());
+}
+
 TEST_F(RegistrationTest, UnbindFromAGuardedHandlerIsASelfRevokeAndFromAPlainOneIsNot) // D3 (0), V5, M7
 {
     drm_device* drm = nullptr;

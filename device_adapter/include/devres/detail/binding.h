@@ -210,7 +210,13 @@ struct device_core {
     // The section that bind, unbind and delete of one device exclude each other in (D6). It keeps the device,
     // since what runs inside may drop the last other reference.
     // Requires: would_deadlock() has said no.
-    static void enter_section(device* dev) noexcept DEVRES_ACQUIRE(dev->bind_lock_);
+    // Returns: false, after a WARN, if whoever is in it may wait for what this thread is constructing.
+    static bool enter_section(device* dev, const char* function) noexcept
+        DEVRES_TRY_ACQUIRE(true, dev->bind_lock_);
+    // The same with all that is to be asked before an unbind, and once more afterwards: a probe may have made
+    // what this thread is inside of a part of the binding.
+    static bool enter_to_unbind(device* dev, const char* function, source_place where) noexcept
+        DEVRES_TRY_ACQUIRE(true, dev->bind_lock_);
     static void leave_section(device* dev) noexcept DEVRES_RELEASE(dev->bind_lock_);
     class bind_section;
 

@@ -16,6 +16,7 @@
 #define DEVRES_GUARDED_BY(x) DEVRES_TSA(guarded_by(x))
 #define DEVRES_REQUIRES(...) DEVRES_TSA(requires_capability(__VA_ARGS__))
 #define DEVRES_ACQUIRE(...) DEVRES_TSA(acquire_capability(__VA_ARGS__))
+#define DEVRES_TRY_ACQUIRE(...) DEVRES_TSA(try_acquire_capability(__VA_ARGS__))
 #define DEVRES_RELEASE(...) DEVRES_TSA(release_capability(__VA_ARGS__))
 #define DEVRES_ASSERT_CAPABILITY(x) DEVRES_TSA(assert_capability(x))
 #define DEVRES_RETURN_CAPABILITY(x) DEVRES_TSA(lock_returned(x))

@@ -45,7 +45,7 @@ public:
             acquire_slow();
     }
 
-    [[nodiscard]] bool try_acquire() noexcept DEVRES_TSA(try_acquire_capability(true))
+    [[nodiscard]] bool try_acquire() noexcept DEVRES_TRY_ACQUIRE(true)
     {
         return locked_.exchange(1, std::memory_order_acquire) == 0;
     }
