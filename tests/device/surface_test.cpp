@@ -10,6 +10,7 @@
 #include <devres/devres_ptr.h>
 
 #include "device/scripted_device.h"
+#include "support/warn_capture.h"
 #include "support/threads.h"
 
 namespace devres::test {
@@ -81,8 +82,9 @@ TEST(DeviceSurfaceTest, ABindWaitsForTheOneUnderWay) // D6
 }
 
 // The unbind waits for this thread's guard: to wait for the unbind would be for ever.
-TEST(DeviceSurfaceTest, BindFromInsideAGuardDoesNotWaitForTheUnbindThatWaitsForTheGuard) // D6, V5
+TEST(DeviceSurfaceTest, NobodyInsideAGuardWaitsForTheUnbindThatWaitsForTheGuard) // D3 (0), D6, V5
 {
+    warn_capture warns;
     scripted_device dev;
     devres_ptr<int> p;
     ASSERT_EQ(0, dev.bind([&](const bound_device& b) { return devres_ptr<int>::create(b, &p, 7); }));
@@ -93,8 +95,11 @@ TEST(DeviceSurfaceTest, BindFromInsideAGuardDoesNotWaitForTheUnbindThatWaitsForT
         while (!p.is_revoked())
             std::this_thread::yield();
         EXPECT_EQ(-EBUSY, device_driver_attach(&scripted_base::driver, &dev));
+        EXPECT_EQ(-EDEADLK, device_release_driver(&dev));
+        EXPECT_EQ(-EDEADLK, device_unregister_tree(&dev));
     }
     unbinder.join();
+    EXPECT_EQ(2u, warns.take().size());
 }
 
 } // namespace
