@@ -10,8 +10,8 @@
 #include <devres/devres_ptr.h>
 
 #include "device/scripted_device.h"
-#include "support/warn_capture.h"
 #include "support/threads.h"
+#include "support/warn_capture.h"
 
 namespace devres::test {
 namespace {

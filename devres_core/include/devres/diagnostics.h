@@ -11,7 +11,8 @@
 //   DEVRES_LOG=1             installs a log hook that prints one line per event to stderr
 //   DEVRES_WAIT_WARN_MS=n    as devres_set_wait_warning(n)
 //   DEVRES_ORIGINS=1         messages and dumps say where and how long ago a resource was attached; costs a
-//                            microsecond or more for each, and 48 bytes
+//                            microsecond or more for each, and 48 bytes. Of one that is attached at the
+//                            place of another which is just being removed on another thread, it may not
 //
 // Thread safety: every function here may be called by any thread at any time. Handlers are called
 // without a lock held, on the thread that found the misuse, possibly on several threads at once.
