@@ -720,6 +720,79 @@ TEST_F(NestedEndTest, AnUpstreamMayEndTheOwnerThatIsBeingCutOff)
     warnings.take();
 }
 
+// A9, C5: what is cut off knows nothing of the head any more when an upstream ends that.
+TEST_F(NestedEndTest, WhatIsCutOffForgetsTheHeadBeforeAnUpstreamCanEndIt)
+{
+    static NestedEndTest* test;
+    static bench_owner* own;
+    static devres_action handle;
+    static int calls;
+    test = this;
+    calls = 0;
+    own = new bench_owner(&upstream);
+    struct endless {
+        static void again(int* n)
+        {
+            EXPECT_EQ(0, managed::add_action(own, &endless::again, n));
+            if (++*n != devres_max_passes)
+                return;
+            EXPECT_EQ(0, managed::add_action(
+                             own, [] { ADD_FAILURE(); }, &handle));
+            devres_node_add(&own->devres, &test->first);
+            EXPECT_TRUE(devres_open_group(&own->devres, nullptr)); // the newest
+            test->upstream.on_next_free = [] {
+                delete std::exchange(own, nullptr);
+                EXPECT_EQ(-ENOENT, handle.cancel());
+                devres_node_init(&test->first, nullptr, nullptr); // or it is a BUG
+            };
+        }
+    };
+    ASSERT_EQ(0, managed::add_action(own, &endless::again, &calls));
+    devres_drain(&own->devres);
+    EXPECT_EQ(nullptr, own);
+    handle = {};
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
+}
+
+// A9, C14: the handle may be a member of the owner that ends while the callable is moved.
+TEST_F(NestedEndTest, AHandleThatEndsWithItsOwnerIsNotWritten)
+{
+    struct with_handle : bench_owner {
+        using bench_owner::bench_owner;
+        devres_action handle;
+    };
+    static with_handle* own;
+    own = new with_handle(&upstream);
+    struct ends_when_moved {
+        ends_when_moved() = default;
+        ends_when_moved(ends_when_moved&&) noexcept { delete std::exchange(own, nullptr); }
+        void operator()() const {}
+    };
+    EXPECT_EQ(0, managed::add_action(own, ends_when_moved(), &own->handle)); // else a write to freed memory
+    EXPECT_EQ(nullptr, own);
+    warnings.take();
+}
+
+// A6: what fits is gone all the same if the upstream drains that is asked for an index.
+TEST_F(NestedEndTest, KreallocGivesNothingThatTheSearchForItHasLost)
+{
+    void* p = managed::kmalloc(&owner, 4000);
+    ASSERT_TRUE(p);
+    int called = 0;
+    for (int i = 0; i != 300; ++i)
+        ASSERT_EQ(0, managed::add_action(&owner, &count_call, &called));
+    bool armed = true;
+    upstream.on_call = [&] {
+        if (std::exchange(armed, false))
+            devres_drain(head);
+    };
+    EXPECT_EQ(nullptr, managed::krealloc(&owner, p, 3900));
+    upstream.on_call = nullptr;
+    EXPECT_FALSE(armed);
+    EXPECT_EQ(300, called);
+    EXPECT_EQ(1u, warnings.take().size());
+}
+
 // A5, C14: the index that a long search calls for is built while the resource is claimed. The upstream that
 // is asked for its memory may drain the head or end the owner: then the release is over, and nothing is left.
 struct index_case {

@@ -85,8 +85,9 @@ struct devres_owner_ops {
 // `upstream` must be safe to call from any thread that uses the head. It must outlive the head, every handle
 // of a callable on it, and, if the owner ends in a release callback, the call that runs this callback: so it
 // must not be a member of such an owner. What it attaches to the head while the owner ends is released as
-// well; if it does so each time that something is given back, the end never comes. It may drain the head, but
-// end the owner only when it is called from a release or for memory that is given back, not from an attach.
+// well; if it does so each time that something is given back, the end never comes. It may drain the head,
+// though not on two threads at once, but end the owner only when it is called from a release or for memory
+// that is given back, not from an attach.
 struct devres_head {
     devres_head() noexcept : devres_head(nullptr) {}
     explicit devres_head(const devres_owner_ops* ops, detail::upstream* upstream = nullptr) noexcept

@@ -37,10 +37,10 @@ devres_warn_handler devres_set_warn_handler(devres_warn_handler handler) noexcep
 std::size_t devres_warn_count() noexcept;
 
 // One event in the life of a resource. `op` is "ADD" (attached), "REM" (handed out or dropped without its
-// release) or "REL" (released). `kind` is the owner's kind ("device"), `name` the resource's name (the given
-// one, else the action's symbol or the object's type), `size` its payload in bytes. A function that the
-// program does not export (static, or without -rdynamic) is named by file and offset, which addr2line
-// understands.
+// release) or "REL" (released). What a cut-off (C12) frees unreleased is told by its WARN alone. `kind` is
+// the owner's kind ("device"), `name` the resource's name (the given one, else the action's symbol or the
+// object's type), `size` its payload in bytes. A function that the program does not export (static, or
+// without -rdynamic) is named by file and offset, which addr2line understands.
 using devres_log_fn = void (*)(const char* op, devres_head* head, const char* kind, const char* name,
                                std::size_t size);
 

@@ -185,10 +185,12 @@ int add_callable(devres_head* head, F&& f, devres_action* handle)
         construction place(head, ops, sizeof(callable), alignof(callable), shared);
         if (!place)
             return -ENOMEM;
+        if (handle)
+            *handle = {}; // now: it may be a member of the owner, which the constructor may end
         construct_at<callable>(place.memory(), std::forward<F>(f));
         res = place.commit(); // null: the owner was released meanwhile, and the callable with it
     }
-    if (handle)
+    if (handle && res)
         *handle = handle_access::make(res);
     return 0;
 }

@@ -161,18 +161,24 @@ private:
     void cut_off() noexcept
     {
         const description newest = describe(mine_.pending_);
-        // Nothing is pending any more: what an upstream that gets memory back drains would be released.
-        resource* rest = mine_.pending_;
-        mine_.pending_ = nullptr;
-        while (resource* res = rest) {
-            rest = static_cast<resource*>(res->prev);
+        // First they all lose the head, then their memory: an upstream that gets some back may end the owner.
+        resource* rest = nullptr;
+        while (resource* res = mine_.pop()) {
             const resource_state state = resource_state::of(res);
             if (state.life() == life_state::constructing && mine_.abandon(res))
                 continue;
-            if (state.storage() == storage_kind::callers)
+            if (state.storage() == storage_kind::callers) {
                 set_life(res, life_state::idle);
-            else
-                mine_.discard(res);
+                continue;
+            }
+            if (state.storage() == storage_kind::shared)
+                hide_from_handle(res);
+            res->prev = rest;
+            rest = res;
+        }
+        while (resource* res = rest) {
+            rest = static_cast<resource*>(res->prev);
+            mine_.discard(res);
         }
         // Once, also if the handler itself attaches and drains: else it would be told for ever.
         if (mine_.told_)

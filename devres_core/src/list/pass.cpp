@@ -97,10 +97,6 @@ void pass::leave_locked(devres_head* head) noexcept
 // Returns: false if that thread has finished meanwhile, so that the resource can be released.
 bool pass::abandon(resource* res) noexcept
 {
-    if (!head_) { // the owner has ended on this thread, where the constructor is running
-        set_life(res, life_state::abandoned);
-        return true;
-    }
     const guard held(head_, "release");
     if (resource_state::of(res).life() != life_state::constructing)
         return false;
@@ -151,7 +147,6 @@ void pass::release_rare(resource* res, resource_state state) noexcept
         }
         res->prev = pending_; // once more: it is whole now, or has failed
         pending_ = res;
-        announced_ = nullptr;
         return;
     }
     const resource_ops* ops = res->ops;
@@ -165,10 +160,8 @@ void pass::release_rare(resource* res, resource_state state) noexcept
     free(res, state);
 }
 
-inline void pass::release(resource* res) noexcept
+inline void pass::release(resource* res, resource_state state) noexcept
 {
-    // Acquire: who sees that the resource is whole sees what its constructor has written.
-    const resource_state state = resource_state::of(res, std::memory_order_acquire);
     if (!state.is_plain_slot()) [[unlikely]] {
         release_rare(res, state);
         return;
@@ -179,12 +172,10 @@ inline void pass::release(resource* res) noexcept
     free_slot(res);
 }
 
-// One that is still being constructed is not released, and was not told of either.
 [[gnu::noinline, gnu::cold]] void pass::announce(resource* res) noexcept
 {
     announced_ = res;
-    if (resource_state::of(res).life() == life_state::listed)
-        log_event("REL", head_, describe(res));
+    log_event("REL", head_, describe(res));
 }
 
 // What is pending is read anew for each one: a callback may have ended the owner, and released it.
@@ -193,13 +184,15 @@ void pass::run() noexcept
     const release_scope releasing;
     const bool listened_to = logging();
     while (resource* res = pending_) {
-        // The hook may do so as well: what it is told of is still pending, and it is told once.
-        if (listened_to && res != announced_) [[unlikely]] {
+        // Acquire: who sees that the resource is whole sees what its constructor has written.
+        const resource_state state = resource_state::of(res, std::memory_order_acquire);
+        // A hook may end the owner as well. So what it is told of, if it is to be released, is still pending,
+        // and is told once.
+        if (listened_to && res != announced_ && state.life() == life_state::listed) [[unlikely]] {
             announce(res);
             continue;
         }
-        pending_ = static_cast<resource*>(res->prev);
-        release(res);
+        release(pop(), state);
     }
     announced_ = nullptr; // its address may be used again
 }

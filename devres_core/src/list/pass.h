@@ -4,8 +4,9 @@
 //
 // It lives on that thread's stack and joins the head under the lock, in the section in which it takes its
 // first resource, so that an owner's end finds it and waits for it (C15). A claim is a pass over one
-// resource; a construction (A8) joins with nothing to release; an owner's end is a pass that begins again
-// until nothing is left (end.cpp). README.md of this folder has the tables.
+// resource; a construction (A8), and a search that builds an index (A5), joins with nothing to release; an
+// owner's end is a pass that begins again until nothing is left (end.cpp). README.md of this folder has the
+// tables.
 //
 // Thread safety: a pass belongs to its thread. Other threads that hold the list look at `next_`, `thread_`,
 //                `epoch_` and `activity_`, and change the first when a neighbour leaves, and the last. What
@@ -36,7 +37,7 @@ inline pass*& passes_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head
 
 class pass {
 public:
-    enum class kind : bool { releasing, constructing };
+    enum class kind : unsigned char { releasing, constructing, searching }; // and building an index for that
 
     explicit pass(kind what = kind::releasing) noexcept : kind_(what), counts_(what == kind::releasing) {}
     // Neither copied nor assigned: it has an atomic member.
@@ -123,7 +124,7 @@ private:
     // Releases what is pending and keeps its memory.
     void run() noexcept;
     void announce(resource* res) noexcept;
-    void release(resource* res) noexcept;
+    void release(resource* res, resource_state state) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;

@@ -4,9 +4,8 @@
 
 #include "list/two_step.h"
 
-#include <devres/env/errors.h>
-
 #include <devres/env/call.h>
+#include <devres/env/errors.h>
 
 #include "list/pass.h"
 
@@ -17,7 +16,7 @@ namespace {
 
 void release_raw(devres_head* head, resource* res)
 {
-    heap_prefix_of(res).owner = no_owner; // who may end in the callback
+    heap_prefix_of(res).owner = no_owner; // it may end in the callback, and no BUG may name it then
     if (const dr_release_t release = heap_prefix_of(res).release)
         call_release(head, release, res->payload());
 }

@@ -13,7 +13,7 @@ namespace devres::detail {
 struct alignas(16) heap_prefix {
     dr_release_t release; // of what devres_alloc has made, as `name` is
     const char* name;
-    devres_head* owner; // that it was added to last; guarded by the lock of that head
+    devres_head* owner; // that it was added to last, under its lock; null from its release on
     std::size_t size;   // of the payload
 };
 

@@ -16,6 +16,8 @@ constexpr resource_ops memory_ops{resource_kind::memory, nullptr, "memory"};
 
 namespace {
 
+constexpr std::size_t most_to_clear = 4096; // while the lock is held
+
 bool is_no_memory(const void* p) noexcept
 {
     return !p || p == ZERO_SIZE_PTR;
@@ -154,14 +156,19 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, const allocati
         if (found.res) {
             old_size = exact_size(found.res);
             epoch = list_of(head).epoch_locked();
-            fits = resize_in_place_locked(found.res, size);
+            // Cleared under the lock: later it may be gone. For the same reason much moves instead.
+            const std::size_t clear = (request.gfp & __GFP_ZERO) && size > old_size ? size - old_size : 0;
+            fits = clear <= most_to_clear && resize_in_place_locked(found.res, size);
+            if (fits)
+                std::memset(static_cast<char*>(p) + old_size, 0, clear);
         }
     }
-    // First: the upstream that is asked for an index may drain the head.
-    if (fits && (request.gfp & __GFP_ZERO) && size > old_size)
-        std::memset(static_cast<char*>(p) + old_size, 0, size - old_size);
     if (!improve_if_long(head, found.effort, "krealloc")) [[unlikely]]
-        return nullptr; // it went with its owner
+        return nullptr;                                 // it went with its owner
+    if (fits && found.effort.was_long()) [[unlikely]] { // then the upstream may have drained the head
+        const guard held(head, "krealloc");
+        fits = list_of(head).epoch_locked() == epoch; // else move_memory() says that it is gone
+    }
     if (!found.res) {
         report("krealloc", head, p, found);
         return nullptr;

@@ -110,7 +110,7 @@ void build_index(devres_head* head, const scan_effort& effort, const char* funct
 bool improve_index(devres_head* head, const scan_effort& effort, const char* function) noexcept
 {
     // An end on this thread, by the upstream, is seen by it; one on another thread waits for it.
-    pass presence(pass::kind::constructing);
+    pass presence(pass::kind::searching);
     {
         const guard held(head, function);
         presence.join_locked(head);
