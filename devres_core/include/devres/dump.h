@@ -52,7 +52,8 @@ void devres_dump(const R& owner, int fd, devres_format format = devres_format::t
 // Every listed owner of the process, oldest first: each device, each drm_device, and what else has a
 // devres_listed. JSON is one array.
 // Locking:  `sink` is called without a lock, and may call back. An owner waits, before it is destroyed, for
-//           the dumps of it that are under way: so `sink` must not destroy the one that it is told of.
+//           the dumps of it that are under way: so `sink` must not destroy one that any dump is telling of.
+//           Owners that are listed meanwhile are left out.
 void devres_dump_all(devres_sink sink, void* context, devres_format = devres_format::text) noexcept;
 void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 
@@ -78,6 +79,7 @@ private:
     devres_head* head_ = nullptr; // null: not listed
     devres_listed* older_ = nullptr;
     devres_listed* newer_ = nullptr;
+    std::uint64_t number_ = 0;            // in the order in which they were listed
     std::atomic<std::uint32_t> dumps_{0}; // how many are at it; end() waits for them
 };
 

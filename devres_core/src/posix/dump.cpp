@@ -260,10 +260,12 @@ struct listed_owners {
         else
             oldest_ = one;
         newest_ = one;
+        one->number_ = ++last_number_;
     }
     static void remove(devres_listed* one) noexcept
     {
         lock_.acquire();
+        one->head_ = nullptr; // no dump begins with it any more
         for (wait_clock clock; const std::uint32_t dumps = one->dumps_;) {
             lock_.release();
             env_wait(one->dumps_, dumps, clock);
@@ -271,7 +273,6 @@ struct listed_owners {
         }
         (one->older_ ? one->older_->newer_ : oldest_) = one->newer_;
         (one->newer_ ? one->newer_->older_ : newest_) = one->older_;
-        one->head_ = nullptr;
         lock_.release();
     }
     static void dump_all(output& out, devres_format format) noexcept
@@ -281,11 +282,15 @@ struct listed_owners {
         if (json)
             out.add("[");
         lock_.acquire();
-        for (devres_listed* one = oldest_; one; one = one->newer_) {
+        const std::uint64_t last = last_number_; // else it would never end if others are listed all the time
+        for (devres_listed* one = oldest_; one && one->number_ <= last; one = one->newer_) {
+            devres_head* head = one->head_;
+            if (!head)
+                continue;
             ++one->dumps_;
             lock_.release(); // it stays, and keeps its place, until the count is taken back
             out.add("%s", separator);
-            dump(one->head_, out, format);
+            dump(head, out, format);
             separator = json ? ",\n" : "";
             lock_.acquire();
             --one->dumps_;
@@ -300,11 +305,13 @@ private:
     static constinit lock lock_;
     static constinit devres_listed* oldest_;
     static constinit devres_listed* newest_;
+    static constinit std::uint64_t last_number_;
 };
 
 constinit lock listed_owners::lock_;
 constinit devres_listed* listed_owners::oldest_ = nullptr;
 constinit devres_listed* listed_owners::newest_ = nullptr;
+constinit std::uint64_t listed_owners::last_number_ = 0;
 
 } // namespace detail
 
