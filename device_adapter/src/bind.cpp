@@ -31,12 +31,12 @@ private:
 
 bool device_core::enter_section(device* dev, const char* function) noexcept
 {
-    devres::get_device(dev);
+    borrow(dev);
     if (!dev->bind_lock_.try_acquire()) {
         if (constructing_here(&dev->devres)) {
             warn(function, &dev->devres,
                  "called from inside a constructor that bind or unbind of the same device waits for");
-            put_device(dev);
+            give_back(dev);
             return false;
         }
         dev->bind_lock_.acquire();
@@ -60,7 +60,7 @@ void device_core::leave_section(device* dev) noexcept
     dev->tree_ = nullptr;
     dev->binder_.store(nullptr, std::memory_order_relaxed);
     dev->bind_lock_.release();
-    put_device(dev);
+    give_back(dev);
 }
 
 bool device_core::is_releasing(device* dev) noexcept

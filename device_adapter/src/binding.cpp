@@ -141,34 +141,29 @@ device* binding::peek_device() noexcept
 
 // --- Borrowing the device ---------------------------------------------------------------------------------
 
-namespace {
+constinit thread_local device_visit* device_visit::innermost = nullptr;
 
-constinit thread_local borrowed_device* borrowed_last = nullptr;
-
-} // namespace
-
-borrowed_device::borrowed_device(binding* from) noexcept : outer_(borrowed_last)
+bool device_visit::is_under_way(const device* dev) noexcept
 {
-    const scoped_lock held(from->lock_);
-    device_ = from->device_;
-    if (device_)
-        device_core::borrow(device_);
-    borrowed_last = this;
-}
-
-borrowed_device::~borrowed_device()
-{
-    borrowed_last = outer_;
-    if (device_)
-        device_core::give_back(device_);
-}
-
-bool borrowed_device::is_here(const device* dev) noexcept
-{
-    const borrowed_device* one = borrowed_last;
-    while (one && one->device_ != dev)
+    const device_visit* one = innermost;
+    while (one && one->dev_ != dev)
         one = one->outer_;
     return one != nullptr;
+}
+
+void device_visit::forget(const device* dev) noexcept
+{
+    for (device_visit* one = innermost; one; one = one->outer_)
+        if (one->dev_ == dev)
+            one->dev_ = nullptr;
+}
+
+device* binding::borrow_device() noexcept
+{
+    const scoped_lock held(lock_);
+    if (device_)
+        device_core::borrow(device_);
+    return device_;
 }
 
 // --- Members ----------------------------------------------------------------------------------------------

@@ -35,19 +35,31 @@ device::device(const char* name, device* parent, void (*release)(device*),
 
 device::~device()
 {
-    if (!references_.has_ended()) {
-        if (detail::device_core::del(this, "~device", {}) != 0)
-            detail::bug("~device", &devres, "destroyed from inside itself");
-        if (!detail::borrowed_device::is_here(this))
-            detail::device_core::wait_for_borrowers(this);
-        if (!references_.has_ended()) { // else a release callback has put the creator's
-            if (references_.held() != 1)
-                detail::bug("~device", &devres, "destroyed while references are still held");
+    using detail::device_core;
+    constexpr const char* still_held = "destroyed while references are still held";
+    // A reference of its own, so that neither a release callback nor somebody who has borrowed it on another
+    // thread puts the last one. Who has done so already may still be ending it.
+    const bool lives = references_.get_if_live();
+    if (lives && device_core::del(this, "~device", {}) != 0)
+        detail::bug("~device", &devres, "destroyed from inside itself");
+    const bool visits = detail::device_visit::is_under_way(this);
+    if (visits && lives)
+        detail::bug("~device", &devres, still_held); // by the revoke in whose handler (V11) this thread is
+    if (!visits)
+        device_core::wait_for_borrowers(this);
+    if (lives) {
+        const std::uint32_t held = references_.held();
+        if (held > 2)
+            detail::bug("~device", &devres, still_held);
+        if (held == 2) // else a release callback has put the creator's
             put_device(this);
-        }
+        put_device(this);
+    } else if (!references_.has_ended()) {
+        detail::bug("~device", &devres, "destroyed from inside itself");
     }
-    if (references_.has_ended() && references_.held() != 0)
-        detail::bug("~device", &devres, "destroyed while references are still held");
+    if (references_.held() != 0)
+        detail::bug("~device", &devres, still_held);
+    detail::device_visit::forget(this);
     listed_.end(); // before its name goes
     // SAFETY: strdup's. Null from now on: the head may still have something to say.
     std::free(const_cast<char*>(std::exchange(name_, nullptr)));
@@ -113,33 +125,55 @@ void device_core::borrow(device* dev) noexcept
     dev->borrowed_.fetch_add(1, std::memory_order_relaxed);
 }
 
-// Under the lock, so that who ends the device, and finds the reference gone, can wait until this thread has
-// left the device.
+bool device_core::borrow_if_live(device* dev) noexcept
+{
+    if (!dev->references_.get_if_live())
+        return false;
+    dev->borrowed_.fetch_add(1, std::memory_order_relaxed);
+    return true;
+}
+
+// Under the lock, so that who ends the device can wait until this thread has left it. If this is the last
+// reference, ~device on another thread waits until the end is over.
 void device_core::give_back(device* dev) noexcept
 {
+    const auto returned = [dev]() noexcept {
+        dev->borrowed_.fetch_sub(1, std::memory_order_release);
+        park::wake(parking_lot, dev->borrowed_, INT_MAX);
+    };
     bool last = false;
     {
         const scoped_lock held(dev->binding_lock_);
         last = dev->references_.put("put_device", &dev->devres);
-        dev->borrowed_.fetch_sub(1, std::memory_order_release);
-        park::wake(parking_lot, dev->borrowed_, INT_MAX);
+        if (!last)
+            returned();
     }
-    if (last)
-        end(dev);
+    if (!last)
+        return;
+    const device_visit ending(dev);
+    end(dev);
+    if (ending.dev()) { // else `release` has destroyed it
+        const scoped_lock held(dev->binding_lock_);
+        returned();
+    }
 }
 
 void device_core::wait_for_borrowers(device* dev) noexcept
 {
-    const auto borrowed = [dev] { return dev->borrowed_.load(std::memory_order_acquire); };
-    while (const std::uint32_t now = borrowed())
-        park::sleep_until(parking_lot, dev->borrowed_, now, [&] { return borrowed() != now; });
+    wait_clock clock;
+    while (const std::uint32_t now = dev->borrowed_.load(std::memory_order_acquire))
+        if (park_while(dev->borrowed_, now, clock))
+            warn("~device", &dev->devres, "has waited %.1f s for another thread that is busy with the device",
+                 clock.seconds());
     const scoped_lock has_left(dev->binding_lock_);
 }
 
 // The device is unbound, since a binding holds a reference.
 void device_core::end(device* dev) noexcept
 {
-    wait_for_borrowers(dev);
+    {
+        const scoped_lock has_left(dev->binding_lock_); // who has just given it back
+    }
     forget(dev);
     devres_drain(&dev->devres);
     dev->references_.finish("put_device", &dev->devres);

@@ -72,12 +72,12 @@ void container_block::release(devres_head* head, devres_node* node)
             }
         } else {
             // Asked again: a WARN handler may have ended the guard.
-            if (warn_if_inside("release", head, readers, {}) && inside_at(readers).file) {
+            if (warn_if_inside("release", head, readers, {}, self->ops->name) && inside_at(readers).file) {
                 self->owner->park(self); // it cannot go now; unbind will have it
                 return;
             }
             self->state.close();
-            wait_for_readers(readers, "release", head);
+            wait_for_readers(readers, "release", head, self->ops->name);
         }
     }
     self->destroy_object(); // from here on it may have been freed

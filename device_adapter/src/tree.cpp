@@ -70,7 +70,7 @@ private:
 
     static bool enter_one(const device* top, device* dev, const char* function, source_place where,
                           device** entered) noexcept;
-    // A child, with a reference, whose section this thread is not in yet; null: there is none.
+    // A child, borrowed, whose section this thread is not in yet; null: there is none.
     static device* next_child(const device* top, device* parent) noexcept;
     static bool names(const void* first, identity domain, identity object) noexcept;
 };
@@ -83,7 +83,7 @@ device* device_tree::next_child(const device* top, device* parent) noexcept DEVR
         if (child->binder_.load(std::memory_order_relaxed) == this_thread() && child->tree_ == top)
             return nullptr;
         take_out(parent, child);
-        if (!child->references_.get_if_live())
+        if (!device_core::borrow_if_live(child))
             continue; // in its last put, which finds that it is off the list
         append(parent, child);
         return child;
@@ -113,7 +113,7 @@ device* device_tree::enter(device* top, const char* function, source_place where
         for (device* parent = generation; parent != end; parent = parent->next_in_tree_)
             while (device* child = next_child(top, parent)) {
                 const bool good = enter_one(top, child, function, where, &entered);
-                put_device(child); // the section has a reference of its own
+                device_core::give_back(child); // the section has borrowed it, too
                 if (!good) {
                     leave(entered);
                     return nullptr;

@@ -53,6 +53,23 @@ TEST_F(DeviceTreeTest, ChildrenGoBeforeParentsAndAllAreRemovedBeforeAnyIsRelease
               log.take());
 }
 
+TEST_F(DeviceTreeTest, AChildOnTheStackMayEndWhileItsHubGoes) // D1, D7
+{
+    heap_device* hub = heap_device::make("hub");
+    get_device(hub);
+    std::thread tree;
+    {
+        scripted_device child("child", hub);
+        child.on_remove = [&](const bound_device&) {
+            tree = std::thread([&] { EXPECT_EQ(0, device_unregister_tree(hub)); });
+            await_sleepers(1); // for this section
+        };
+        ASSERT_EQ(0, child.bind());
+    }
+    tree.join();
+    put_device(hub);
+}
+
 TEST_F(DeviceTreeTest, OneThatNoDriverIsBoundToReleasesToo) // D7, D4
 {
     heap_device* hub = heap_device::make("hub");

@@ -273,6 +273,60 @@ TEST_F(DevresPtrTest, ADeviceOnTheStackMayEndWhileItsContainerIsRevoked)
     EXPECT_EQ(1, t.destroyed);
 }
 
+// D1: the same if the creator's reference has been put: then the revoking thread may have the last one.
+TEST_F(DevresPtrTest, ADeviceThatWasUnregisteredMayEndWhileItsContainerIsRevoked)
+{
+    struct stage {
+        doorway leave;
+        doorway revoking;
+        doorway unregistered;
+        std::atomic<bool> told{false};
+    };
+    static stage* now;
+    for (const bool revoker_is_last : {false, true}) {
+        stage s;
+        now = &s;
+        doorway releasing;
+        std::atomic<bool> released{false};
+        std::optional<scripted_device> local("local");
+        local->on_release = [&] {
+            releasing.open();
+            linger();
+            released = true;
+        };
+        handle h;
+        ASSERT_EQ(0, local->bind([&](const bound_device& b) { return handle::create(b, &h, &t); }));
+        doorway inside;
+        std::thread reader([&] {
+            const auto guard = h.try_access();
+            inside.open();
+            s.leave.pass();
+        });
+        inside.pass();
+        const unsigned wait_before = devres_set_wait_warning(5);
+        const auto before = devres_set_warn_handler([](const char*) {
+            if (now->told.exchange(true))
+                return;
+            now->revoking.open();
+            now->unregistered.pass();
+        });
+        std::thread revoker([&] { EXPECT_FALSE(h.revoke()); });
+        s.revoking.pass();
+        s.leave.open();
+        reader.join();
+        EXPECT_EQ(0, device_unregister(&*local));
+        s.unregistered.open();
+        if (revoker_is_last)
+            releasing.pass();
+        local.reset(); // or its memory is used afterwards
+        EXPECT_TRUE(released);
+        revoker.join();
+        devres_set_warn_handler(before);
+        devres_set_wait_warning(wait_before);
+    }
+    EXPECT_EQ(2, t.destroyed);
+}
+
 // Nobody waits for whoever waits for itself.
 TEST_F(DevresPtrTest, ADeviceThatEndsInsideARevokeOfItsOwnThreadIsABug) // D1
 {

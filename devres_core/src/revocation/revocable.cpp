@@ -8,8 +8,6 @@
 #include <devres/env/lock.h>
 #include <devres/env/thread.h>
 
-#include "env/posix/futex.h"
-
 namespace devres::detail {
 
 revocable_state::outcome revocable_state::begin_revoke(source_place where, const char* function,
@@ -92,11 +90,7 @@ void revocable_state::gone() noexcept
 void revocable_state::sleep_while(std::uint32_t now, wait_clock& clock, const char* function,
                                   devres_head* owner, const char* what) noexcept
 {
-    bool due = false;
-    park::sleep_by(
-        parking_lot, life_, [&] { return due || life_.load(std::memory_order_acquire) != now; },
-        [&] { due = futex_wait(life_, now, clock); });
-    if (due)
+    if (park_while(life_, now, clock))
         warn(function, owner, "has waited %.1f s for another thread, which is to destroy \"%s\"",
              clock.seconds(), what ? what : "the object");
 }

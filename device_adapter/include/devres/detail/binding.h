@@ -14,6 +14,7 @@
 #include <atomic>
 #include <cstddef>
 #include <type_traits>
+#include <utility>
 
 #include <devres/detail/action.h>
 #include <devres/detail/revocation.h>
@@ -102,8 +103,10 @@ public:
     void get() noexcept { references_.fetch_add(1, std::memory_order_relaxed); }
     void put() noexcept;
 
-    // The device, without a reference; null once the bind has ended. See borrowed_device.
+    // The device, without a reference; null once the bind has ended.
     device* peek_device() noexcept;
+    // The same for borrowed_device.
+    device* borrow_device() noexcept;
 
     // Returns: false if the binding is closed already.
     bool add_member(binding_member* member) noexcept;
@@ -144,8 +147,9 @@ public:
     void park(devres_node* node) noexcept { devres_node_add(&parked_, node); }
     // Puts it back on the device's list. Returns: false if it was not parked: released from another list.
     bool unpark(const devres_head* released_from, devres_node* node) noexcept;
-    // Releases all that are parked: the last one, which is the oldest of the device, first. So by unpark()
-    // they come to stand in the order that they had. Returns: false if there is none.
+    // Releases all that are parked: the last one, which is the oldest that its pass had, first. So by
+    // unpark() what one pass has parked comes to stand in the order that it had.
+    // Returns: false if there is none.
     bool unpark_all() noexcept { return devres_drain(&parked_) != 0; }
     // The list, to release one of them or to ask about releases.
     devres_head* parked() noexcept { return &parked_; }
@@ -155,7 +159,6 @@ public:
     binding_leftover* end() noexcept;
 
 private:
-    friend class borrowed_device;
     static bool names(const void* self, identity domain, identity object) noexcept;
     ~binding() = default;
     static const char* name_of_parked(devres_head* parked) noexcept;
@@ -176,23 +179,27 @@ private:
     devres_head parked_{&parked_ops};
 };
 
-// The device of a binding, kept for as long as this lives. It is a reference of the library's own, for which
-// ~device waits, as its user cannot know of it.
-class borrowed_device {
+// That this thread is busy with a device, which its stack refers to: ~device on this very thread must not
+// wait for that.
+class device_visit {
 public:
-    explicit borrowed_device(binding* from) noexcept;
-    ~borrowed_device();
-    borrowed_device(const borrowed_device&) = delete;
-    borrowed_device& operator=(const borrowed_device&) = delete;
+    explicit device_visit(device* dev) noexcept : dev_(dev), outer_(std::exchange(innermost, this)) {}
+    ~device_visit() { innermost = outer_; }
+    device_visit(const device_visit&) = delete;
+    device_visit& operator=(const device_visit&) = delete;
 
-    // Null once the bind has ended.
-    devres_head* head() const noexcept { return device_ ? &device_->devres : nullptr; }
-    // True if this thread has borrowed it.
-    static bool is_here(const device* dev) noexcept;
+    // Null if it has been destroyed meanwhile.
+    device* dev() const noexcept { return dev_; }
+
+    static bool is_under_way(const device* dev) noexcept;
+    // Nobody's any more: it is being destroyed.
+    static void forget(const device* dev) noexcept;
 
 private:
-    device* device_;
-    borrowed_device* outer_; // that this thread has
+    static constinit thread_local device_visit* innermost;
+
+    device* dev_;
+    device_visit* outer_;
 };
 
 // Waits for `readers`, as wait_for_readers() does. A hook of the driver may have returned and left the
@@ -207,8 +214,8 @@ void free_leftovers(binding_leftover* kept) noexcept;
 struct device_core {
     static binding* binding_of(const bound_device& dev) noexcept { return dev.binding_; }
 
-    // The section that bind, unbind and delete of one device exclude each other in (D6). It keeps the device,
-    // since what runs inside may drop the last other reference.
+    // The section that bind, unbind and delete of one device exclude each other in (D6). It borrows the
+    // device, since what runs inside may drop the last other reference.
     // Requires: would_deadlock() has said no.
     // Returns: false, after a WARN, if whoever is in it may wait for what this thread is constructing.
     static bool enter_section(device* dev, const char* function) noexcept
@@ -241,8 +248,10 @@ struct device_core {
     static void end_binding(device* dev, const char* function) noexcept DEVRES_REQUIRES(dev->bind_lock_);
     static void release_binding(device* dev) noexcept DEVRES_REQUIRES(dev->bind_lock_);
 
-    // A reference as borrowed_device has one.
+    // A reference as borrowed_device has one, and as whoever is in a section. The second is for somebody who
+    // has none, under a lock that the device's end takes as well; false: it is in its last put.
     static void borrow(device* dev) noexcept;
+    [[nodiscard]] static bool borrow_if_live(device* dev) noexcept;
     static void give_back(device* dev) noexcept;
     // Waits until nobody has borrowed it any more.
     // Requires: it is not bound, so that nobody can begin to, and this thread has not borrowed it.
@@ -253,6 +262,26 @@ struct device_core {
     // The binding, with a reference or without; null if not bound.
     static binding* get_binding(device* dev) noexcept;
     static binding* peek_binding(device* dev) noexcept;
+};
+
+// The device of a binding, kept for as long as this lives. It is a reference of the library's own, for which
+// ~device waits, as its user cannot know of it.
+class borrowed_device {
+public:
+    explicit borrowed_device(binding* from) noexcept : visit_(from->borrow_device()) {}
+    ~borrowed_device()
+    {
+        if (device* dev = visit_.dev())
+            device_core::give_back(dev);
+    }
+    borrowed_device(const borrowed_device&) = delete;
+    borrowed_device& operator=(const borrowed_device&) = delete;
+
+    // Null once the bind has ended.
+    devres_head* head() const noexcept { return visit_.dev() ? &visit_.dev()->devres : nullptr; }
+
+private:
+    device_visit visit_;
 };
 
 } // namespace devres::detail

@@ -17,6 +17,15 @@ void real_lock_sync::sleep(word& on, std::uint32_t expected) noexcept
     futex_wait(on, expected);
 }
 
+bool park_while(park::word& word, std::uint32_t value, wait_clock& clock) noexcept
+{
+    bool due = false;
+    park::sleep_by(
+        parking_lot, word, [&] { return due || word.load(std::memory_order_acquire) != value; },
+        [&] { due = futex_wait(word, value, clock); });
+    return due;
+}
+
 void real_lock_sync::wake(word& changed, int how_many) noexcept
 {
     futex_wake(changed, how_many);

@@ -11,6 +11,7 @@
 #include <devres/env/barrier.h>
 #include <devres/env/lock_algorithm.h>
 #include <devres/env/thread.h>
+#include <devres/env/wait_clock.h>
 
 namespace devres::detail {
 
@@ -67,6 +68,9 @@ struct real_lock_sync {
 
 using park = parking<real_lock_sync>;
 extern park::lot parking_lot;
+// Sleeps while `word`, whose changes end in park::wake(), is `value`; or until `clock` says that the wait is
+// to be reported (V11). Returns: true if it is.
+bool park_while(park::word& word, std::uint32_t value, wait_clock& clock) noexcept;
 inline park::lot& real_lock_sync::lot() noexcept
 {
     return parking_lot;
