@@ -223,7 +223,7 @@ void drm_close(drm_file* file) noexcept
         detail::warn("drm_close", &file->drm->devres, "the file is closed already");
     if (twice || in_hook)
         return;
-    drm_core::wait_until(file->drm, [file] {
+    drm_core::wait_until(file->drm, "drm_close", [file] {
         const scoped_lock held(file->drm->files_lock_);
         return file->hook_ == nullptr;
     });

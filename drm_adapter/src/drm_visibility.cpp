@@ -40,10 +40,24 @@ void drm_core::sleep(drm_device* drm, std::uint32_t seen) noexcept
     park::sleep_until(parking_lot, drm->events_, seen, [drm, seen] { return events(drm) != seen; });
 }
 
+void drm_core::sleep(drm_device* drm, std::uint32_t seen, wait_clock& clock, const char* function) noexcept
+{
+    if (park_while(drm->events_, seen, clock))
+        warn(function, &drm->devres,
+             "has waited %.1f s for another thread, which is in an unplug or in a hook of the driver",
+             clock.seconds());
+}
+
 std::uint32_t drm_core::registrations(drm_device* drm) noexcept
 {
     const scoped_lock held(drm->files_lock_);
     return drm->registrations_;
+}
+
+void drm_core::step_registrations_locked(drm_device* drm, bool failed) noexcept
+{
+    drm->failed_ones_ = (drm->failed_ones_ | (failed ? 1 : 0)) << 1;
+    ++drm->registrations_;
 }
 
 bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
@@ -52,7 +66,8 @@ bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
         return true;
     {
         const scoped_lock held(drm->files_lock_);
-        if (drm->failed_register_ == began)
+        const std::uint32_t steps = drm->registrations_ - began;
+        if (steps < 64 && (drm->failed_ones_ >> steps & 1) != 0)
             return true;
     }
     // Shut: the register that failed waits for whoever is inside. Who has waited since before that register
@@ -110,7 +125,7 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
     if (!first && !waits && inside_at(inside).file) // the first one may wait for this thread
         return 0;
     if (!first) {
-        wait_until(drm, [drm] {
+        wait_until(drm, function, [drm] {
             const scoped_lock held(drm->files_lock_);
             return drm->unplug_ == state::done;
         });
@@ -149,7 +164,7 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
         if (drm->visible_ || drm->registering_)
             return -EBUSY;
         drm->visible_ = drm->registering_ = true;
-        ++drm->registrations_;
+        drm_core::step_registrations_locked(drm, false);
     }
     const detail::kept_alive keep(drm);
     const int err = drm->driver->load ? drm->driver->load(drm, flags) : 0;
@@ -159,7 +174,7 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
             drm->visible_ = false;
             drm->gate_.shut();
             drm_core::kill_files_locked(drm);
-            drm->failed_register_ = drm->registrations_++;
+            drm_core::step_registrations_locked(drm, true);
         }
         drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
         if (detail::inside_at(inside).file)
@@ -174,6 +189,8 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
         const scoped_lock held(drm->files_lock_);
         drm->registering_ = false;
         drm->gate_.open_again(); // if it was shut; an unplug or unbind meanwhile has closed it
+        if (err) // who has begun to wait since it was shut has done so during a register that fails, too
+            drm_core::step_registrations_locked(drm, true);
     }
     if (err)
         drm_wake_up(drm); // guarded ioctls of older files wait for the section to open again

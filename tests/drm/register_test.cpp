@@ -101,7 +101,8 @@ TEST_F(RegisterTest, AfterAFailureNobodyWaitsForAnEventWhoHasBegunToMeanwhile) /
     doorway asked;
     doorway over;
     driver.on.load = [&](drm_device*, unsigned long) {
-        visible.open();
+        if (!visible.is_open())
+            visible.open();
         asked.pass();
         return -EIO;
     };
@@ -119,6 +120,7 @@ TEST_F(RegisterTest, AfterAFailureNobodyWaitsForAnEventWhoHasBegunToMeanwhile) /
         EXPECT_EQ(-ENODEV, c.ioctl(scripted_driver::plain)); // or never
     });
     EXPECT_EQ(-EIO, drm_dev_register(drm));
+    EXPECT_EQ(-EIO, drm_dev_register(drm)) << "and one more, before he looks again";
     over.open();
     user.join();
 }
@@ -208,6 +210,23 @@ TEST_F(RollbackTest, DeviceIsNotUnpluggedAndFilesFromBeforeGoOn) // M5
     waiter.join();
     EXPECT_TRUE(drm_dev_guard(drm));
     EXPECT_EQ(0, drm_wait_event(drm, [] { return true; })) << "who begins to wait afterwards";
+}
+
+TEST_F(RollbackTest, WhoBeginsToWaitForAnEventMeanwhileIsToldWhenItIsOver) // M5
+{
+    doorway asked;
+    std::thread waiter;
+    fail_register([&] {
+        waiter = std::thread([&] {
+            EXPECT_EQ(-ENODEV, drm_wait_event(drm, [&] {
+                if (!asked.is_open())
+                    asked.open();
+                return false;
+            })); // or never
+        });
+        asked.pass();
+    });
+    waiter.join();
 }
 
 TEST_F(RollbackTest, WhoHasWaitedForAnEventSinceBeforeTheRegisterGoesOnWaiting) // M5

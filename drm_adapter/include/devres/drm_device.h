@@ -113,8 +113,8 @@ private:
     bool files_unmapped_ DEVRES_GUARDED_BY(files_lock_) = false;
     unplug_state unplug_ DEVRES_GUARDED_BY(files_lock_) = unplug_state::no;
     const void* unplugger_ DEVRES_GUARDED_BY(files_lock_) = nullptr;    // the thread that unplugs
-    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 1;    // goes up as each begins, and fails
-    std::uint32_t failed_register_ DEVRES_GUARDED_BY(files_lock_) = 0;  // the last one; 0: none
+    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 0;    // goes up as each begins, and fails
+    std::uint64_t failed_ones_ DEVRES_GUARDED_BY(files_lock_) = 0;      // bit n: that of `n` steps ago failed
     drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;          // newest first
     drm_file* unmapped_files_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // those that unplug has been through
 
@@ -205,7 +205,8 @@ void drm_close(drm_file* file) noexcept;
 // Calls entry `cmd` of the driver's table.
 // Returns:  what the handler returned; -ENODEV once unplugged, or for a file opened during a register that
 //           failed; -EINVAL for a command the driver does not have.
-// Blocking: a guarded entry waits while a register that failed is taken back.
+// Blocking: a guarded entry waits while a register that failed is taken back; inside a condition of
+//           drm_wait_event it gives -ENODEV instead.
 long drm_ioctl(drm_file* file, unsigned cmd, void* arg) noexcept;
 
 // For file operations that block: sleeps until condition() holds; it is asked at each drm_wake_up, under a
@@ -258,17 +259,21 @@ struct drm_core {
         return drm->events_.load(std::memory_order_acquire);
     }
     static void sleep(drm_device* drm, std::uint32_t seen) noexcept;
+    // The same, with a report in the name of `function` if it takes long (V11).
+    static void sleep(drm_device* drm, std::uint32_t seen, wait_clock& clock, const char* function) noexcept;
     template <class Done>
-    static void wait_until(drm_device* drm, Done done) noexcept
+    static void wait_until(drm_device* drm, const char* function, Done done) noexcept
     {
-        for (;;) {
+        for (wait_clock clock;;) {
             const std::uint32_t seen = events(drm);
             if (done())
                 return;
-            sleep(drm, seen);
+            sleep(drm, seen, clock, function);
         }
     }
     static std::uint32_t registrations(drm_device* drm) noexcept;
+    static void step_registrations_locked(drm_device* drm, bool failed) noexcept
+        DEVRES_REQUIRES(drm->files_lock_);
     // True if drm_wait_event must return. `began`: what registrations() was when it was called.
     static bool must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept;
 
