@@ -48,10 +48,7 @@ device::~device()
     if (!visits)
         device_core::wait_for_borrowers(this);
     if (lives) {
-        const std::uint32_t held = references_.held();
-        if (held > 2)
-            detail::bug("~device", &devres, still_held);
-        if (held == 2) // else a release callback has put the creator's
+        if (references_.held() == 2) // else a release callback has put the creator's
             put_device(this);
         put_device(this);
     } else if (!references_.has_ended()) {

@@ -2,6 +2,7 @@
 //
 // Ends inside of ends, and ends in the hooks that an end calls: C1, C12, C14.
 #include <cerrno>
+#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -727,9 +728,10 @@ TEST_F(NestedEndTest, WhatIsCutOffForgetsTheHeadBeforeAnUpstreamCanEndIt)
     static bench_owner* own;
     static devres_action handle;
     static int calls;
+    alignas(bench_owner) static unsigned char where[sizeof(bench_owner)];
     test = this;
     calls = 0;
-    own = new bench_owner(&upstream);
+    own = new (where) bench_owner(&upstream);
     struct endless {
         static void again(int* n)
         {
@@ -741,7 +743,8 @@ TEST_F(NestedEndTest, WhatIsCutOffForgetsTheHeadBeforeAnUpstreamCanEndIt)
             devres_node_add(&own->devres, &test->first);
             EXPECT_TRUE(devres_open_group(&own->devres, nullptr)); // the newest
             test->upstream.on_next_free = [] {
-                delete std::exchange(own, nullptr);
+                std::exchange(own, nullptr)->~bench_owner();
+                std::memset(where, 0xa5, sizeof where); // who looks at its lock now finds it taken
                 EXPECT_EQ(-ENOENT, handle.cancel());
                 devres_node_init(&test->first, nullptr, nullptr); // or it is a BUG
             };

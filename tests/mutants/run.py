@@ -212,8 +212,9 @@ def run_test(copy, test, libraries=None, program=None):
     """Returns None if it passes, else the name of the first test that failed, or what happened."""
     file, _, name = test.partition(":")
     command = [program or copy.build / target(file), "--gtest_filter=" + (name or "*")]
-    # glibc overwrites what is freed, so that whoever still uses it does not get away with it.
-    env = {**os.environ, "GTEST_DEATH_TEST_STYLE": "threadsafe", "DEVRES_TEST_SEED": "1",
+    # glibc overwrites what is freed, so that whoever still uses it does not get away with it. Nor does a wait end
+    # because it is to be reported, unless the test says so.
+    env = {**os.environ, "GTEST_DEATH_TEST_STYLE": "threadsafe", "DEVRES_TEST_SEED": "1", "DEVRES_WAIT_WARN_MS": "0",
            "GLIBC_TUNABLES": "glibc.malloc.perturb=165:glibc.malloc.tcache_count=0"}
     if libraries:
         env["LD_LIBRARY_PATH"] = str(libraries)
