@@ -2,7 +2,6 @@
 //
 // Ends inside of ends, and ends in the hooks that an end calls: C1, C12, C14.
 #include <cerrno>
-#include <cstring>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -728,10 +727,9 @@ TEST_F(NestedEndTest, WhatIsCutOffForgetsTheHeadBeforeAnUpstreamCanEndIt)
     static bench_owner* own;
     static devres_action handle;
     static int calls;
-    alignas(bench_owner) static unsigned char where[sizeof(bench_owner)];
     test = this;
     calls = 0;
-    own = new (where) bench_owner(&upstream);
+    own = new bench_owner(&upstream);
     struct endless {
         static void again(int* n)
         {
@@ -743,8 +741,7 @@ TEST_F(NestedEndTest, WhatIsCutOffForgetsTheHeadBeforeAnUpstreamCanEndIt)
             devres_node_add(&own->devres, &test->first);
             EXPECT_TRUE(devres_open_group(&own->devres, nullptr)); // the newest
             test->upstream.on_next_free = [] {
-                std::exchange(own, nullptr)->~bench_owner();
-                std::memset(where, 0xa5, sizeof where); // who looks at its lock now finds it taken
+                delete std::exchange(own, nullptr);
                 EXPECT_EQ(-ENOENT, handle.cancel());
                 devres_node_init(&test->first, nullptr, nullptr); // or it is a BUG
             };

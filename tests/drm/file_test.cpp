@@ -300,6 +300,19 @@ TEST_F(DrmFileTest, WaitEventEndsWhenItsConditionHolds) // M5
     waker.join();
 }
 
+TEST_F(DrmFileTest, WakeUpWakesAllWhoWait) // M5
+{
+    std::atomic<bool> ready{false};
+    std::vector<std::thread> waiters;
+    for (int i = 0; i != 3; ++i)
+        waiters.emplace_back([&] { EXPECT_EQ(0, drm_wait_event(drm, [&] { return ready.load(); })); });
+    await_sleepers(3);
+    ready = true;
+    drm_wake_up(drm);
+    for (std::thread& waiter : waiters)
+        waiter.join();
+}
+
 TEST_F(DrmFileTest, WaitEventInsideAConditionIsRefused) // M5, section 7
 {
     drm_device* other = drm_dev_alloc(&driver, &parent);
