@@ -160,8 +160,10 @@ void pass::release_rare(resource* res, resource_state state) noexcept
     free(res, state);
 }
 
-inline void pass::release(resource* res, resource_state state) noexcept
+inline void pass::release(resource* res) noexcept
 {
+    // Acquire: who sees that the resource is whole sees what its constructor has written.
+    const resource_state state = resource_state::of(res, std::memory_order_acquire);
     if (!state.is_plain_slot()) [[unlikely]] {
         release_rare(res, state);
         return;
@@ -172,10 +174,20 @@ inline void pass::release(resource* res, resource_state state) noexcept
     free_slot(res);
 }
 
-[[gnu::noinline, gnu::cold]] void pass::announce(resource* res) noexcept
+// Tells the log hook, once, of what is to be released, and is still pending: the hook may end the owner.
+// Returns: false if there is nothing to tell; else what is pending may be another one now.
+[[gnu::noinline, gnu::cold]] bool pass::announce(resource* res) noexcept
 {
+    const resource_state state = resource_state::of(res);
+    if (state.life() == life_state::constructing) {
+        release_rare(pop(), state); // decides, under the lock, whether it is whole by now
+        return true;
+    }
+    if (res == announced_ || state.life() != life_state::listed)
+        return false;
     announced_ = res;
     log_event("REL", head_, describe(res));
+    return true;
 }
 
 // What is pending is read anew for each one: a callback may have ended the owner, and released it.
@@ -184,15 +196,10 @@ void pass::run() noexcept
     const release_scope releasing;
     const bool listened_to = logging();
     while (resource* res = pending_) {
-        // Acquire: who sees that the resource is whole sees what its constructor has written.
-        const resource_state state = resource_state::of(res, std::memory_order_acquire);
-        // A hook may end the owner as well. So what it is told of, if it is to be released, is still pending,
-        // and is told once.
-        if (listened_to && res != announced_ && state.life() == life_state::listed) [[unlikely]] {
-            announce(res);
+        if (listened_to && announce(res)) [[unlikely]]
             continue;
-        }
-        release(pop(), state);
+        pending_ = static_cast<resource*>(res->prev);
+        release(res);
     }
     announced_ = nullptr; // its address may be used again
 }

@@ -123,8 +123,8 @@ private:
 
     // Releases what is pending and keeps its memory.
     void run() noexcept;
-    void announce(resource* res) noexcept;
-    void release(resource* res, resource_state state) noexcept;
+    bool announce(resource* res) noexcept;
+    void release(resource* res) noexcept;
     void release_rare(resource* res, resource_state state) noexcept;
     bool abandon(resource* res) noexcept;
     void free(resource* res, resource_state state) noexcept;
