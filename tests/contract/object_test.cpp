@@ -362,8 +362,14 @@ TYPED_TEST(ObjectContract, AConstructorMayThrowBeforeThePassComesToIt)
                       leave.open();
                       maker.join();
                   }));
+        static int told;
+        told = 0;
+        const auto before = devres_set_log([](const char* op, devres_head*, const char*, const char*,
+                                              std::size_t) { told += std::string(op) == "REL" ? 1 : 0; });
         EXPECT_EQ(2,
                   by_group ? TypeParam::release_group(this->owner, group) : devres_release_all(this->head()));
+        devres_set_log(before);
+        EXPECT_EQ(3, told) << "the two and the marker of the group, but not what was not made";
         EXPECT_THAT(this->log.take(), ElementsAre("older"));
         EXPECT_THAT(this->warnings.take(), ElementsAre()) << "nothing is left to report";
         EXPECT_EQ(0u, this->listed());
