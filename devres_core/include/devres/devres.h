@@ -9,7 +9,7 @@
 // lives. No release callback runs and no memory is requested under the lock.
 //
 // Invariants
-// 1. Resources are released in reverse order of adding (C1), each exactly once (C13).
+// 1. Resources are released in reverse order of adding (C1), each exactly once (C13) unless cut off (C12).
 // 2. While a release callback runs the lock is not held (C2); after it, nothing of the head is touched
 //    unless the head is known to live (C14).
 // 3. What a release callback adds is not released by the pass under way (C11).
@@ -109,7 +109,7 @@ private:
     friend const char* devres_owner_name(devres_head* head) noexcept;
 
     detail::resource_list list_;
-    // On the stacks of threads that are releasing or constructing; the innermost of a thread comes first.
+    // On the stacks of threads that are busy with the head; the innermost of a thread comes first.
     detail::pass* passes_ DEVRES_GUARDED_BY(list_) = nullptr;
     detail::memory_pointer memory_;
     const devres_owner_ops* ops_;
@@ -177,15 +177,15 @@ void devres_for_each_res(devres_head* head, dr_release_t release, dr_match_t mat
 int devres_release_all(devres_head* head) noexcept;
 
 // The end of an owner: passes until the head is empty, then waits until no other thread is still releasing
-// a resource it claimed before, or constructing one (C12, C15), then gives the head's memory back, unless it
-// was called inside a release callback of the same head. The head stays usable.
+// a resource it claimed before, or constructing or searching one (C12, C15), then gives the head's memory
+// back, unless this thread is inside a release or a constructor of the same head. The head stays usable.
 // Callbacks that add for ever are cut off: of the passes that were needed because this thread's own callbacks
 // had added something, the one numbered devres_max_passes does not release what it finds. WARN naming it; the
 // memory of everything then on the head is freed, whoever has attached it; its release is not called, and the
 // captures of callables and the objects in it are not destroyed.
 // Returns:  how many resources were released.
 // Locking:  call without locks that a release callback may want. Called from inside a release callback of the
-//           same head, it first finishes what that callback's own pass still has to do.
+//           same head, it also finishes what that callback's own pass still has to do, after what is newer.
 int devres_drain(devres_head* head) noexcept;
 inline constexpr int devres_max_passes = 100;
 

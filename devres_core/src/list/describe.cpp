@@ -16,7 +16,7 @@ description describe(const resource* res) noexcept
 {
     const char* kind = kind_names[static_cast<unsigned>(res->ops->kind)];
     description what{kind, res->ops->name, nullptr, exact_size(res), res};
-    // SAFETY of the casts: the kind says what the resource is, and it is made const again.
+    // SAFETY of the casts: the kind says what the resource is, and nothing of it is changed.
     auto* it = const_cast<resource*>(res);
     if (res->ops->kind == resource_kind::raw) {
         what.name = heap_prefix_of(it).name;

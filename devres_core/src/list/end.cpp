@@ -37,11 +37,11 @@ public:
     }
 
 private:
-    // What is to be done without the lock, before it looks again unless it has left.
+    // What run() is to do without the lock before it looks again, if this pass has not left.
     using step = void (owner_end::*)() noexcept;
     static constexpr step look_again = nullptr;
 
-    // It is called in one place only, but large.
+    // Inlined into run(), which the compiler would not do by itself.
     [[gnu::always_inline]] step look_locked(devres_head* head, unused_memory* unused) noexcept
         DEVRES_REQUIRES(list_of(head))
     {
@@ -49,8 +49,8 @@ private:
             mine_.join_locked(head);
         if (mine_.is_last_locked(head))
             return end_locked(head, unused);
-        // Another end may take the memory that this has freed, and what is taken next has another epoch,
-        // while nothing would keep that of what was freed (C16).
+        // An end on another thread may take the head's memory, and with it what this one has freed; and what
+        // this one takes next has another epoch, while a pass can keep only one (C16).
         if (!mine_.freed_.empty()) {
             *unused = take_back_locked(head, mine_.freed_, false);
             if (!mine_.freed_.empty() || *unused)
@@ -161,7 +161,7 @@ private:
     void cut_off() noexcept
     {
         const description newest = describe(mine_.pending_);
-        // First they all lose the head, then their memory: an upstream that gets some back may end the owner.
+        // Memory goes when nobody finds the head by any of them any more: an upstream may end the owner.
         resource* rest = nullptr;
         while (resource* res = mine_.pop()) {
             const resource_state state = resource_state::of(res);

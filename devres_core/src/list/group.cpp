@@ -34,7 +34,7 @@ group* group_of(resource* res) noexcept
     return nullptr;
 }
 
-// By id the newest such group; by null the newest open one (G2).
+// The newest group with that id; by null the newest open one (G2).
 group* find_locked(devres_head* head, const void* id) noexcept DEVRES_REQUIRES(list_of(head))
 {
     for (resource* res = list_of(head).newest_locked(); res; res = list_of(head).older_locked(res)) {

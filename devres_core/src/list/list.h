@@ -3,8 +3,9 @@
 // How a list is held, and what can be done with it while it is held (detail/resource_list.h).
 //
 // Thread safety: a guard belongs to the thread that made it.
-// Locking: no code of the user runs, and nothing is allocated or freed, while a `guard` lives. A
-//          `callback_guard` is for match and for_each callbacks, which run under the lock (C2).
+// Locking: no code of the user runs, but for an owner's name in a BUG, and nothing is allocated or freed,
+//          while a `guard` lives. A `callback_guard` is for match and for_each callbacks, which run under the
+//          lock (C2).
 #pragma once
 
 #include <devres/devres.h>

@@ -36,8 +36,8 @@ inline upstream* upstream_of(const devres_head* head) noexcept
     return head->upstream_;
 }
 
-// Takes back a bounded part of `released`, so that the lock is not held for long. `is_all`: nothing but
-// that lives in the head's memory, so that the slots need not be looked at unless there is an index.
+// Takes back a bounded part of `released`, so that the lock is not held for long. `is_all`: `released` is all
+// that lives in the head's memory; then its slots need not be looked at, unless an index knows them.
 // Returns: what has to be freed without the lock.
 unused_memory take_back_locked(devres_head* head, released_memory& released, bool is_all) noexcept
     DEVRES_REQUIRES(list_of(head));

@@ -106,7 +106,7 @@ bool pass::abandon(resource* res) noexcept
 
 inline void pass::free_slot(resource* res) noexcept
 {
-    // An action's payload is known to nobody but the library, which may still look for it by key.
+    // Of an action only the library knows the payload, and a search by key may still read it.
     if constexpr (checked_memory)
         if (res->ops->kind != resource_kind::action)
             poison(res->payload(), exact_size(res));

@@ -37,13 +37,14 @@ inline pass*& passes_of(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head
 
 class pass {
 public:
-    enum class kind : unsigned char { releasing, constructing, searching }; // and building an index for that
+    enum class kind : unsigned char { releasing, constructing, searching }; // the last builds an index
 
     explicit pass(kind what = kind::releasing) noexcept : kind_(what), counts_(what == kind::releasing) {}
     // Neither copied nor assigned: it has an atomic member.
 
     // --- Under the lock ---
-    // Each pass joins once at most. Whoever lets it join has to finish() it.
+    // Each pass joins once at most, and passes of one thread leave in the reverse order. Whoever lets it join
+    // has to finish() it, but for an end of the owner, which leaves by itself.
     void join_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     // Takes everything off the list. Requires: the list is not empty.
     void take_all_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
@@ -74,7 +75,7 @@ public:
             pending_ = static_cast<resource*>(res->prev);
         return res;
     }
-    // Keeps the memory of a resource that is done with, to give it back in finish().
+    // Done with it: frees it, or keeps its memory until that can go back to the head.
     void discard(resource* res) noexcept { free(res, resource_state::of(res)); }
 
     // The head that it has joined, or null: before, afterwards, and once the owner has ended on this thread.
@@ -121,7 +122,7 @@ private:
     void wait_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
     void leave_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head));
 
-    // Releases what is pending and keeps its memory.
+    // Releases what is pending.
     void run() noexcept;
     bool announce(resource* res) noexcept;
     void release(resource* res) noexcept;
@@ -159,7 +160,7 @@ private:
     int released_ = 0;
     kind kind_;
     // For the cut-off (C12). README.md says what a round is.
-    bool counts_;           // false for a construction that is inside no callback
+    bool counts_;           // false for a construction or a search that is inside no callback
     bool attached_ = false; // this thread has attached something since the last round
     int rounds_ = 0;        // so far
     bool told_ = false;     // of its cut-off, this pass or one around it

@@ -24,7 +24,7 @@ enum class life_state : std::uint32_t {
     listed = 2,       // on a list, or in a pass
     constructing = 4, // as listed, but the constructor of its object is still running
     abandoned = 5,    // released while it was being constructed: it belongs to the constructing thread
-    cancelled = 6,    // its constructor failed while a pass had it: only its memory is left to be freed
+    cancelled = 6,    // its constructor failed: only its memory is left to be freed
     free = 7,         // a slot that holds nothing
 };
 
@@ -99,7 +99,7 @@ static_assert(resource_state::make(life_state::listed, storage_kind::slot).is_pl
 static_assert(!resource_state::make(life_state::constructing, storage_kind::slot).is_plain_slot());
 static_assert(!resource_state::make(life_state::listed, storage_kind::block).is_plain_slot());
 
-// A life in which it is on no list. In release order, for a thread that sees it without the lock.
+// From now on it is on no list. In release order, for a thread that sees it without the lock.
 inline void set_life(resource* res, life_state life) noexcept
 {
     resource_state::of(res).with(life).with_epoch(no_epoch).store(res, std::memory_order_release);

@@ -87,7 +87,7 @@ void free_resource(resource* res, upstream* source) noexcept
 void bug_not_idle(devres_head* head, const char* function, const resource* res) noexcept
 {
     if (resource_state::of(res).life() == life_state::listed)
-        bug(function, head, describe(res), "already listed, or still");
+        bug(function, head, describe(res), "already listed, or still being released");
     bug(function, head, {}, "not initialised, or freed already");
 }
 

@@ -13,7 +13,7 @@ namespace devres::detail {
 struct alignas(16) heap_prefix {
     dr_release_t release; // of what devres_alloc has made, as `name` is
     const char* name;
-    devres_head* owner; // that it was added to last, under its lock; null from its release on
+    devres_head* owner; // that the resource was added to last, under that lock; null from the release on
     std::size_t size;   // of the payload
 };
 
@@ -28,7 +28,7 @@ extern const resource_ops raw_ops; // of what devres_alloc makes
 // Returns: null on no memory, or if `size` is too large.
 resource* allocate_resource(upstream* source, const resource_ops* ops, std::size_t size,
                             const allocation_request& request) noexcept;
-// `source` is the one that the marker of a group was allocated from; all others came from no upstream.
+// `source` is the upstream that the marker of a group was allocated from; all others came from malloc.
 void free_resource(resource* res, upstream* source = nullptr) noexcept;
 
 // The bytes of the payload, which the header does not say for every kind.
