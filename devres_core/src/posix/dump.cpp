@@ -266,7 +266,8 @@ struct listed_owners {
     {
         lock_.acquire();
         one->head_ = nullptr; // no dump begins with it any more
-        for (wait_clock clock; const std::uint32_t dumps = one->dumps_;) {
+        wait_clock clock;
+        for (std::uint32_t dumps = one->dumps_; dumps != 0; dumps = one->dumps_) {
             lock_.release();
             env_wait(one->dumps_, dumps, clock);
             lock_.acquire();
