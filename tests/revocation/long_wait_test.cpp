@@ -260,6 +260,7 @@ TEST_F(LongWaitTest, TheLoserOfARevokeSaysThatItWaitsForAnotherThread) // V1, V1
     go_on.open();
     winner.join();
     loser.join();
+    warns.take(); // what came since
 }
 
 TEST_F(LongWaitTest, WhoComesWhileUnbindDestroysAContainerSaysSo) // V1, V11
@@ -280,6 +281,7 @@ TEST_F(LongWaitTest, WhoComesWhileUnbindDestroysAContainerSaysSo) // V1, V11
     go_on.open();
     unbinder.join();
     loser.join();
+    warns.take(); // what came since
 }
 
 } // namespace
