@@ -3,6 +3,7 @@
 // Dumps show what an owner has, newest first, as text and as JSON (section 7).
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -191,29 +192,46 @@ TEST_F(DevresDumpTest, TheSinkOfAllMayMakeAndEndOwnersAndDumpThem)
     others[1].reset();
 }
 
+// Another thread that dumps everything, and stops at the first piece of text until it is told to go on.
+class dump_under_way {
+public:
+    dump_under_way() { has_begun_.pass(); }
+    ~dump_under_way()
+    {
+        if (!go_on_.is_open())
+            go_on_.open();
+        thread_.join();
+    }
+    dump_under_way(const dump_under_way&) = delete;
+    dump_under_way& operator=(const dump_under_way&) = delete;
+
+    void go_on() { go_on_.open(); }
+
+private:
+    static void stop_once(void* context, const char*, std::size_t)
+    {
+        auto* self = static_cast<dump_under_way*>(context);
+        if (!self->has_begun_.is_open()) {
+            self->has_begun_.open();
+            self->go_on_.pass();
+        }
+    }
+
+    doorway has_begun_;
+    doorway go_on_;
+    std::thread thread_{[this] { devres_dump_all(&stop_once, this); }};
+};
+
 // An owner that is about to end is left out of dumps that begin: else they could keep it for ever.
 TEST_F(DevresDumpTest, DumpsOfAnOwnerThatWaitsForOneLeaveItOut)
 {
-    static doorway dumping;
-    static doorway go_on;
     auto listed_one = std::make_unique<devres_listed>(head);
-    std::thread dumper([] {
-        devres_dump_all(
-            [](void*, const char*, std::size_t) {
-                if (dumping.is_open())
-                    return;
-                dumping.open();
-                go_on.pass();
-            },
-            nullptr);
-    });
-    dumping.pass();
+    dump_under_way dump;
     std::thread ender([&] { listed_one.reset(); });
     while (all_dumped().find("bench-1") != std::string::npos) // or for ever
         std::this_thread::yield();
-    go_on.open();
+    dump.go_on();
     ender.join();
-    dumper.join();
 }
 
 // C2: a match callback may use another head, and make one. So the lock of the list is taken under a head's.
@@ -223,56 +241,37 @@ TEST_F(DevresDumpTest, AMatchCallbackMayMakeAnOwnerWhileAllAreDumped)
     const devres_listed listed_first(&first.devres);
     devres_listed listed_one(head);
     add(1);
-    static doorway dumping;
-    static std::thread dumper;
-    const auto makes_one = [](devres_head*, void*, void*) {
-        dumper = std::thread([] {
-            devres_dump_all(
-                [](void*, const char*, std::size_t) { dumping.is_open() ? void() : dumping.open(); },
-                nullptr);
-        });
-        dumping.pass(); // it writes `first`, and comes to `head` next
+    std::optional<dump_under_way> dump;
+    const auto makes_one = [](devres_head*, void*, void* to) {
+        auto& begun = *static_cast<std::optional<dump_under_way>*>(to);
+        begun.emplace();
+        begun->go_on(); // it writes `first`, and comes to `head` next
         devres_head another;
         devres_listed listed_two(&another);
         return true;
     };
-    EXPECT_TRUE(devres_find(head, &item::release, makes_one, nullptr)); // or never
-    dumper.join();
+    EXPECT_TRUE(devres_find(head, &item::release, makes_one, &dump)); // or never
 }
 
 // An owner ends when the dumps of it that are under way are over.
 TEST_F(DevresDumpTest, AnOwnerWaitsForItsDumps)
 {
-    static doorway dumping;
-    static doorway go_on;
-    static std::atomic<bool> over;
-    over = false;
     const unsigned wait_before = devres_set_wait_warning(0); // nobody wakes up by himself
     auto listed_one = std::make_unique<devres_listed>(head);
-    std::thread dumper([] {
-        devres_dump_all(
-            [](void*, const char*, std::size_t) {
-                if (dumping.is_open())
-                    return;
-                dumping.open();
-                go_on.pass();
-                over = true;
-            },
-            nullptr);
-    });
-    dumping.pass();
+    dump_under_way dump;
     std::atomic<pid_t> id{0};
+    std::atomic<bool> goes_on{false};
     std::thread ender([&] {
         id = ::gettid();
         listed_one.reset();
-        EXPECT_TRUE(over);
+        EXPECT_TRUE(goes_on);
     });
     while (id == 0)
         std::this_thread::yield();
     await_asleep(id);
-    go_on.open();
+    goes_on = true;
+    dump.go_on();
     ender.join();
-    dumper.join();
     devres_set_wait_warning(wait_before);
 }
 

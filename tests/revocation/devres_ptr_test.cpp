@@ -21,8 +21,10 @@
 #include <devres/revocable.h>
 
 #include "device/scripted_device.h"
+#include "revocation/reader_elsewhere.h"
 #include "revocation/revoke_under_way.h"
 #include "revocation/tracked.h"
+#include "support/long_wait.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
 
@@ -207,89 +209,47 @@ TEST_F(DevresPtrTest, RevokeAfterUnbindDoesNotWaitForWhatWasCutOff) // C12, V1
 // V5, V11: the handler of a long wait may reset the handle that is being revoked, and the device may go.
 TEST_F(DevresPtrTest, AHandleMayBeResetWhileItsRevokeWaits)
 {
-    static handle h;
-    static doorway leave;
-    static std::thread reader;
-    static device* its_device;
-    static bool done;
-    its_device = &dev;
-    done = false;
+    handle h;
     ASSERT_EQ(0, bind_with(&h));
-    doorway inside;
-    reader = std::thread([&] {
-        const auto guard = h.try_access();
-        inside.open();
-        leave.pass();
-    });
-    inside.pass();
-    const unsigned wait_before = devres_set_wait_warning(5);
-    const auto before = devres_set_warn_handler([](const char*) {
-        if (std::exchange(done, true))
-            return;
+    reader_elsewhere reader([&] { return h.try_access(); });
+    const at_first_long_wait handler([&] {
         h.reset();
-        leave.open();
-        reader.join();
-        std::thread([] { EXPECT_EQ(0, device_release_driver(its_device)); }).join();
+        reader.leave();
+        std::thread([&] { EXPECT_EQ(0, dev.unbind()); }).join();
     });
     EXPECT_FALSE(h.revoke()); // unbind was faster
-    devres_set_warn_handler(before);
-    devres_set_wait_warning(wait_before);
-    EXPECT_TRUE(done);
+    EXPECT_TRUE(handler.has_come());
     EXPECT_EQ(1, t.destroyed);
 }
 
 // D1: what the revoking thread has of the device is the library's reference, and the user cannot wait for it.
 TEST_F(DevresPtrTest, ADeviceOnTheStackMayEndWhileItsContainerIsRevoked)
 {
-    static doorway leave;
-    static doorway revoking;
-    static std::atomic<bool> told;
-    told = false;
     std::optional<scripted_device> local("local");
     handle h;
     ASSERT_EQ(0, local->bind([&](const bound_device& b) { return handle::create(b, &h, &t); }));
-    doorway inside;
-    std::thread reader([&] {
-        const auto guard = h.try_access();
-        inside.open();
-        leave.pass();
-    });
-    inside.pass();
-    const unsigned wait_before = devres_set_wait_warning(5);
-    const auto before = devres_set_warn_handler([](const char*) {
-        if (told.exchange(true))
-            return;
+    reader_elsewhere reader([&] { return h.try_access(); });
+    doorway revoking;
+    const at_first_long_wait handler([&] {
         revoking.open();
         await_sleepers(1); // ~device
     });
     std::thread revoker([&] { EXPECT_FALSE(h.revoke()); }); // unbind is faster
     revoking.pass();
-    leave.open();
-    reader.join();
+    reader.leave();
     devres_set_wait_warning(0); // ~device does not wake up by itself
     local.reset();
     revoker.join();
-    devres_set_warn_handler(before);
-    devres_set_wait_warning(wait_before);
     EXPECT_EQ(1, t.destroyed);
 }
 
 // D1: the same if the creator's reference has been put: then the revoking thread may have the last one.
 TEST_F(DevresPtrTest, ADeviceThatWasUnregisteredMayEndWhileItsContainerIsRevoked)
 {
-    struct stage {
-        doorway leave;
-        doorway revoking;
-        doorway unregistered;
-        std::atomic<bool> told{false};
-    };
-    static stage* now;
     for (const bool revoker_is_last : {false, true}) {
-        stage s;
-        now = &s;
+        std::optional<scripted_device> local("local");
         doorway releasing;
         std::atomic<bool> released{false};
-        std::optional<scripted_device> local("local");
         local->on_release = [&] {
             releasing.open();
             linger();
@@ -297,33 +257,23 @@ TEST_F(DevresPtrTest, ADeviceThatWasUnregisteredMayEndWhileItsContainerIsRevoked
         };
         handle h;
         ASSERT_EQ(0, local->bind([&](const bound_device& b) { return handle::create(b, &h, &t); }));
-        doorway inside;
-        std::thread reader([&] {
-            const auto guard = h.try_access();
-            inside.open();
-            s.leave.pass();
-        });
-        inside.pass();
-        const unsigned wait_before = devres_set_wait_warning(5);
-        const auto before = devres_set_warn_handler([](const char*) {
-            if (now->told.exchange(true))
-                return;
-            now->revoking.open();
-            now->unregistered.pass();
+        reader_elsewhere reader([&] { return h.try_access(); });
+        doorway revoking;
+        doorway unregistered;
+        const at_first_long_wait handler([&] {
+            revoking.open();
+            unregistered.pass();
         });
         std::thread revoker([&] { EXPECT_FALSE(h.revoke()); });
-        s.revoking.pass();
-        s.leave.open();
-        reader.join();
+        revoking.pass();
+        reader.leave();
         EXPECT_EQ(0, device_unregister(&*local));
-        s.unregistered.open();
+        unregistered.open();
         if (revoker_is_last)
             releasing.pass();
         local.reset(); // or its memory is used afterwards
         EXPECT_TRUE(released);
         revoker.join();
-        devres_set_warn_handler(before);
-        devres_set_wait_warning(wait_before);
     }
     EXPECT_EQ(2, t.destroyed);
 }

@@ -248,23 +248,17 @@ TEST_F(GuardsTest, AnotherThreadsGuardBeyondItsRecordIsNotASelfRevoke) // V2, V5
 {
     object r(&t);
     object other(&t);
-    const auto nest = [&other] {
-        std::vector<object::guard> guards;
-        while (guards.size() != detail::reader_record::capacity)
-            guards.push_back(other.try_access());
-        return guards;
-    };
     doorway inside;
     doorway over;
     std::thread reader([&] {
-        const auto guards = nest();
+        const auto guards = take(detail::reader_record::capacity, other);
         auto guard = r.try_access();
         inside.open();
         while (!r.is_revoked() && !over.is_open())
             std::this_thread::yield();
     });
     inside.pass();
-    auto guards = nest();
+    auto guards = take(detail::reader_record::capacity, other);
     guards.push_back(other.try_access());
     EXPECT_TRUE(r.revoke());
     over.open();
@@ -276,23 +270,17 @@ TEST_F(GuardsTest, DetachingAnotherThreadsGuardIsReportedAndOnesOwnStayKnown) //
     object r(&t);
     object other(&t);
     object::guard foreign;
-    const auto nest = [&other] {
-        std::vector<object::guard> guards;
-        while (guards.size() != detail::reader_record::capacity)
-            guards.push_back(other.try_access());
-        return guards;
-    };
     doorway inside;
     doorway over;
     std::thread reader([&] {
-        const auto guards = nest();
+        const auto guards = take(detail::reader_record::capacity, other);
         foreign = other.try_access();
         inside.open();
         over.pass();
     });
     inside.pass();
     {
-        const auto guards = nest();
+        const auto guards = take(detail::reader_record::capacity, other);
         const auto mine = r.try_access();
         const auto moved = foreign.detach();
         EXPECT_NE(std::string::npos, warns.take_one().find("ended by another thread"));

@@ -20,9 +20,11 @@
 #include <devres/revocable.h>
 
 #include "device/scripted_device.h"
+#include "revocation/reader_elsewhere.h"
 #include "revocation/records.h"
 #include "revocation/tracked.h"
 #include "support/environment.h"
+#include "support/long_wait.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
 
@@ -47,39 +49,6 @@ protected:
         if (WIFSIGNALED(status))
             ADD_FAILURE() << "the child was ended by signal " << WTERMSIG(status);
         return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    }
-
-    // While it lives, another thread is inside `r`.
-    class reader_elsewhere {
-    public:
-        template <class Enter>
-        explicit reader_elsewhere(Enter enter)
-            : thread_([this, enter] {
-                  auto guard = enter();
-                  inside_.open();
-                  leave_.pass();
-              })
-        {
-            inside_.pass();
-        }
-        ~reader_elsewhere()
-        {
-            leave_.open();
-            thread_.join();
-        }
-
-    private:
-        doorway inside_;
-        doorway leave_;
-        std::thread thread_;
-    };
-
-    static std::vector<object::guard> take(unsigned many, const object& of)
-    {
-        std::vector<object::guard> guards;
-        while (guards.size() != many)
-            guards.push_back(of.try_access());
-        return guards;
     }
 
     tracking t;
@@ -245,28 +214,22 @@ TEST_F(ForkTest, WhatTheOthersHadIsUsedAgainInTheChild)
 
 TEST_F(ForkTest, AHandlerOfALongWaitMayFork) // V11
 {
-    static pid_t child;
-    child = -1;
+    pid_t child = -1;
     object r(&t, 7);
-    std::optional<reader_elsewhere> reader;
-    static std::optional<reader_elsewhere>* its_reader;
-    its_reader = &reader;
-    reader.emplace([&] { return r.try_access(); });
-    const unsigned wait_before = devres_set_wait_warning(5);
-    const auto before = devres_set_warn_handler([](const char*) {
-        if (child != -1)
-            return;
-        child = ::fork();
-        if (child != 0)
-            its_reader->reset();
-    });
-    const bool revoked = r.revoke();
-    if (child == 0) // where nobody was inside, and nobody waits now
-        ::_exit(revoked && (detail::reader_announcements.revokers & ~detail::revoke::leave_fenced) == 0 ? 0
-                                                                                                        : 1);
-    devres_set_warn_handler(before);
-    devres_set_wait_warning(wait_before);
-    EXPECT_TRUE(revoked);
+    reader_elsewhere reader([&] { return r.try_access(); });
+    {
+        const at_first_long_wait handler([&] {
+            child = ::fork();
+            if (child != 0)
+                reader.leave();
+        });
+        const bool revoked = r.revoke();
+        if (child == 0) // where nobody was inside, and nobody waits now
+            ::_exit(revoked && (detail::reader_announcements.revokers & ~detail::revoke::leave_fenced) == 0
+                        ? 0
+                        : 1);
+        EXPECT_TRUE(revoked);
+    }
     int status = -1;
     EXPECT_EQ(child, ::waitpid(child, &status, 0));
     EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;

@@ -7,10 +7,12 @@
 #include <cstdlib>
 #include <functional>
 #include <utility>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include <devres/detail/revocation.h>
+#include <devres/revocable.h>
 
 namespace devres::test {
 
@@ -63,5 +65,14 @@ private:
     std::atomic<unsigned> state_{alive};
     tracking* tracking_;
 };
+
+// So many guards of this thread; detail::reader_record::capacity of them fill its record.
+inline std::vector<revocable<tracked>::guard> take(unsigned many, const revocable<tracked>& of)
+{
+    std::vector<revocable<tracked>::guard> guards;
+    while (guards.size() != many)
+        guards.push_back(of.try_access());
+    return guards;
+}
 
 } // namespace devres::test

@@ -75,7 +75,8 @@ private:
     device* parent_;
     void (*release_)(device*);
     detail::references references_{1};
-    // How many of those are borrowed (detail/binding.h); it falls under binding_lock_, with the reference.
+    // How many of those are borrowed (detail/binding.h). It falls under binding_lock_: with the reference,
+    // or, if that was the last one, when the end is over.
     std::atomic<std::uint32_t> borrowed_{0};
     std::atomic<bool> registered_{false};
     detail::lock bind_lock_;                   // held across bind and unbind

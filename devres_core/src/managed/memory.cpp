@@ -164,10 +164,11 @@ void* resize_memory(devres_head* head, void* p, std::size_t size, const allocati
         }
     }
     if (!improve_if_long(head, found.effort, "krealloc")) [[unlikely]]
-        return nullptr;                                 // it went with its owner
-    if (fits && found.effort.was_long()) [[unlikely]] { // then the upstream may have drained the head
+        return nullptr; // it went with its owner
+    // The upstream that was asked for an index may have drained the head; then move_memory() says so.
+    if (fits && found.effort.was_long()) [[unlikely]] {
         const guard held(head, "krealloc");
-        fits = list_of(head).epoch_locked() == epoch; // else move_memory() says that it is gone
+        fits = list_of(head).epoch_locked() == epoch;
     }
     if (!found.res) {
         report("krealloc", head, p, found);
