@@ -2,6 +2,7 @@
 //
 // The biased lock in schedules that a model checker's dice do not find: C13.
 #include <atomic>
+#include <cstdlib>
 #include <functional>
 #include <thread>
 
@@ -98,6 +99,90 @@ TEST(DevresLockTest, AFormerOwnerComesTooLate)
     former.join();
     EXPECT_TRUE(came_in);
     EXPECT_FALSE(collided);
+}
+
+// --- A bias from the beginning -----------------------------------------------------------------------------
+
+template <class Lock>
+lock_mode section(Lock& lock)
+{
+    lock_mode mode{};
+    if (!lock.try_acquire(&mode))
+        mode = lock.acquire();
+    lock.release(mode);
+    return mode;
+}
+
+// On this thread, one after the other; true if none was biased to it.
+bool end_lone_locks(int how_many)
+{
+    bool all_basic = true;
+    for (int i = 0; i < how_many; ++i) {
+        detail::biased_lock alone;
+        all_basic = section(alone) == lock_mode::basic && all_basic;
+    }
+    return all_basic;
+}
+
+template <class Work>
+void elsewhere(Work work)
+{
+    std::thread(work).join();
+}
+
+class DevresEarlyBiasTest : public ::testing::Test {
+protected:
+    void SetUp() override
+    {
+        if (!detail::have_membarrier())
+            GTEST_SKIP() << "locks are not biased without membarrier";
+    }
+};
+
+TEST_F(DevresEarlyBiasTest, WhoHasMetNobodyAtItsLast64LocksOwnsTheNextFromTheBeginning)
+{
+    elsewhere([] {
+        EXPECT_TRUE(end_lone_locks(64));
+        detail::biased_lock next;
+        EXPECT_EQ(lock_mode::biased, section(next));
+    });
+}
+
+TEST_F(DevresEarlyBiasTest, ALockThatAnotherThreadHasTakenBeginsTheCountAnew)
+{
+    elsewhere([] {
+        EXPECT_TRUE(end_lone_locks(63));
+        {
+            detail::biased_lock met;
+            section(met);
+            elsewhere([&] { section(met); });
+        }
+        EXPECT_TRUE(end_lone_locks(64));
+        detail::biased_lock next;
+        EXPECT_EQ(lock_mode::biased, section(next));
+    });
+}
+
+TEST_F(DevresEarlyBiasTest, AWrongGuessIsMadeSixteenTimesByAProcess)
+{
+    EXPECT_EXIT(
+        {
+            int guesses = 0;
+            elsewhere([&] {
+                for (int guess = 0; guess <= 16; ++guess) {
+                    end_lone_locks(64);
+                    {
+                        detail::biased_lock met;
+                        guesses += section(met) == lock_mode::biased ? 1 : 0;
+                        elsewhere([&] { section(met); });
+                    }
+                    detail::biased_lock next;
+                    guesses += section(next) == lock_mode::biased ? 100 : 0;
+                }
+            });
+            std::_Exit(guesses);
+        },
+        ::testing::ExitedWithCode(16), "");
 }
 
 } // namespace

@@ -22,6 +22,17 @@ struct lock_access {
         lock.inside_.die();
         destroy(lock.lock_);
     }
+    // As one that its first thread has made, which expects nobody else.
+    template <class Sync>
+    static void bias_early(devres::detail::basic_biased_lock<Sync>& lock)
+    {
+        if (Sync::may_bias())
+            lock.bias_early(Sync::thread(0));
+    }
+    template <class Sync>
+    static void bias_early(devres::detail::basic_lock<Sync>&)
+    {
+    }
     template <class Sync>
     static void look(const devres::detail::basic_lock<Sync>& lock)
     {
@@ -67,9 +78,7 @@ struct retrying {
     template <class Lock, class Work>
     static void section(Lock& lock, Work work)
     {
-        devres::detail::lock_mode mode{};
-        if (lock.try_acquire(&mode))
-            lock.release(mode);
+        biased::section(lock, [] {});
         biased::section(lock, work);
     }
 };
@@ -104,6 +113,8 @@ struct sections : rl::test_suite<sections<Lock, Form, Fault, Rounds, Ways...>,
         sync::current = &lot;
         lot.sleepers.store(Form == form::fence ? parking::fenced : 0, std::memory_order::relaxed);
         lot.lanes[0].store(0, std::memory_order::relaxed);
+        if (rl::rand(2) != 0)
+            lock_access::bias_early(lock);
         done($) = 0;
     }
     void thread(unsigned i)

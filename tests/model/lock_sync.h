@@ -101,6 +101,9 @@ struct lock_sync {
     static constexpr int spins = 1;
     // Two sections in a row earn a bias, however many have ended before.
     static constexpr std::uint32_t streak(unsigned) { return 1; }
+    static bool expects_nobody() { return false; } // lock_access::bias_early() instead, in some schedules
+    static void was_too_early() {}
+    static void note_life(bool) {}
     static constexpr std::size_t lanes = 1;
     static std::size_t lane_of(const word&) { return 0; }
 
@@ -111,7 +114,8 @@ struct lock_sync {
         return *static_cast<typename devres::detail::parking<lock_sync>::lot*>(current);
     }
 
-    static const void* this_thread() { return &threads[rl::ctx().threadx_->index_]; }
+    static const void* this_thread() { return thread(rl::ctx().threadx_->index_); }
+    static const void* thread(unsigned i) { return &threads[i]; }
     static bool may_bias() { return Form == form::membarrier; }
 
     static void pause() {}

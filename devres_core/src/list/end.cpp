@@ -88,9 +88,9 @@ private:
     {
         // What a pass further down is just releasing lies in the head's memory, which therefore stays.
         if (!mine_.outer_) {
-            *unused = mine_.forget_freed();
-            unused->slot_blocks = memory_of(head);
+            *unused = {memory_of(head), mine_.freed_.blocks};
             memory_of(head) = nullptr;
+            mine_.freed_ = {};
         }
         // A user's upstream may attach something, or be gone once this pass has left.
         if (*unused && mine_.source_)
@@ -154,8 +154,8 @@ private:
                  "still on a head that is being destroyed; released now");
             warned_ = true;
         }
-        mine_.run();
         clock_ = {}; // to release is not to wait
+        mine_.run();
     }
 
     void cut_off() noexcept
@@ -213,6 +213,14 @@ private:
     wait_clock clock_;
 };
 
+namespace {
+
+[[gnu::noinline]] void end_head(devres_head* head) noexcept
+{
+    owner_end(owner_end::head_afterwards::ends, "~devres_head").run(head);
+}
+
+} // namespace
 } // namespace detail
 
 using namespace detail;
@@ -231,7 +239,7 @@ devres_head::~devres_head()
         if (list_.empty_locked() && !passes_ && !memory_)
             return;
     }
-    owner_end(owner_end::head_afterwards::ends, "~devres_head").run(this);
+    end_head(this);
 }
 
 } // namespace devres

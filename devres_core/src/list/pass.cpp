@@ -12,7 +12,7 @@ namespace detail {
 // --- Under the lock ----------------------------------------------------------------------------------------
 
 // True if something in a pass has that epoch: it would look listed if the list had it, too (C16).
-bool pass::is_in_use_locked(devres_head* head, std::uint32_t epoch) noexcept
+inline bool pass::is_in_use_locked(devres_head* head, std::uint32_t epoch) noexcept
 {
     for (const pass* p = passes_of(head); p; p = p->next_)
         if (p->epoch_ == epoch)

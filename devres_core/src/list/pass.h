@@ -142,7 +142,7 @@ private:
     // after an ordinary leave.
     void free_left() noexcept
     {
-        if (kept_ || !freed_.empty())
+        if (kept_ || !freed_.empty()) [[unlikely]]
             free_unused(source_, forget_freed());
     }
     bool has_taken_all() const noexcept { return epoch_ != no_epoch; }

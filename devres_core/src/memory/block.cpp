@@ -4,15 +4,11 @@
 
 namespace devres::detail {
 
-block* block::place(void* memory, std::uint32_t bytes, std::uint32_t reserved) noexcept
+void block::lay_out_large(std::uint32_t reserved) noexcept
 {
-    auto* b = ::new (memory) block{nullptr, nullptr, 0, 0, sizeof(block), bytes};
-    if (b->is_large()) {
-        const std::uint32_t words = (bytes + covered - 1) / covered;
-        ::new (static_cast<void*>(b->large())) large_part{large_front(words) + reserved, 0};
-    }
-    b->start_afresh();
-    return b;
+    const std::uint32_t words = (limit + covered - 1) / covered;
+    ::new (static_cast<void*>(large())) large_part{large_front(words) + reserved, 0};
+    bump = first_slot();
 }
 
 void block::start_afresh() noexcept

@@ -64,7 +64,14 @@ struct block {
         return large_front(rest / (covered - word_bytes) + 2) + rest; // the front is covered, too
     }
     // Lays out a block in `bytes` bytes of memory.
-    static block* place(void* memory, std::uint32_t bytes, std::uint32_t reserved) noexcept;
+    static block* place(void* memory, std::uint32_t bytes, std::uint32_t reserved) noexcept
+    {
+        auto* b = ::new (memory) block{nullptr, nullptr, 0, 0, sizeof(block), bytes};
+        if (b->is_large()) [[unlikely]]
+            b->lay_out_large(reserved);
+        poison(b->at(b->bump), bytes - b->bump);
+        return b;
+    }
     bool is_large() const noexcept { return limit > most_of_small; }
     // The end of what was reserved in a large block.
     void* end_of_reserved() noexcept { return at(first_slot()); }
@@ -142,6 +149,7 @@ private:
             round_up(sizeof(block) + sizeof(large_part) + std::size_t{words} * word_bytes, unit));
     }
 
+    void lay_out_large(std::uint32_t reserved) noexcept;
     std::uint32_t size_at(std::uint32_t offset) noexcept
     {
         return class_bytes(resource_state::of(at(offset)).size_class());

@@ -135,13 +135,13 @@ block_request ask_locked(devres_head* head, unsigned size_class) noexcept
     std::uint64_t total = 0;
     for (const block* b = memory; b; b = b->older)
         total += b->limit - b->first_slot();
-    std::uint64_t slots = total / 2 / need + 2;
+    std::uint64_t slots = total / 2 + 2 * need; // bytes of them
     // A head that is emptied and filled again keeps one block: twice the newest one soon holds everything.
-    if (total >= grown && slots < 2 * std::uint64_t{memory->limit} / need)
-        slots = 2 * std::uint64_t{memory->limit} / need;
-    const std::uint64_t most = block::most_bytes / 2 / need;
-    block_request wanted{block::bytes_for(need * static_cast<std::uint32_t>(slots < most ? slots : most), 0),
-                         block::bytes_for(need, 0), 0};
+    if (total >= grown && slots < 2 * std::uint64_t{memory->limit})
+        slots = 2 * std::uint64_t{memory->limit};
+    const auto most =
+        static_cast<std::uint32_t>(slots < block::most_bytes / 2 ? slots : block::most_bytes / 2);
+    block_request wanted{block::bytes_for(most - most % need, 0), block::bytes_for(need, 0), 0};
     if (wanted.bytes >= grown && !memory->more) {
         wanted.reserved = sizeof(tables);
         wanted.bytes += wanted.reserved;

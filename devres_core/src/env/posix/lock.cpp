@@ -9,7 +9,9 @@
 namespace devres::detail {
 
 constinit thread_local char thread_anchor = 0;
+constinit thread_local unsigned lone_locks = 0;
 constinit thread_local int release_depth = 0;
+constinit std::atomic<unsigned> early_ends{0};
 constinit park::lot parking_lot{{park::fenced}, {}};
 
 void real_lock_sync::sleep(word& on, std::uint32_t expected) noexcept

@@ -13,7 +13,7 @@ namespace devres::detail {
 
 namespace {
 
-void* allocate(upstream* source, std::size_t bytes, std::size_t align) noexcept
+void* allocate_from(upstream* source, std::size_t bytes, std::size_t align) noexcept
 {
     try {
         return source->allocate(bytes, align);
@@ -22,23 +22,29 @@ void* allocate(upstream* source, std::size_t bytes, std::size_t align) noexcept
     }
 }
 
+// From a user's upstream, or with more alignment than malloc's.
+[[gnu::noinline]] void* allocate_specially(upstream* source, std::size_t bytes, std::size_t align,
+                                           bool zeroed) noexcept
+{
+    void* memory = nullptr;
+    if (source)
+        memory = allocate_from(source, bytes, align);
+    else if (::posix_memalign(&memory, align, bytes) != 0)
+        return nullptr;
+    if (memory && zeroed)
+        std::memset(memory, 0, bytes);
+    return memory;
+}
+
 } // namespace
 
 void* env_allocate(upstream* source, std::size_t bytes, std::size_t align,
                    const allocation_request& request) noexcept
 {
     const bool zeroed = (request.gfp & __GFP_ZERO) != 0;
-    void* memory = nullptr;
-    if (source)
-        memory = allocate(source, bytes, align);
-    else if (align <= alignof(std::max_align_t))
-        return zeroed ? std::calloc(1, bytes)
-                      : std::malloc(bytes); // calloc knows which pages are zero already
-    else if (::posix_memalign(&memory, align, bytes) != 0)
-        return nullptr;
-    if (memory && zeroed)
-        std::memset(memory, 0, bytes);
-    return memory;
+    if (!source && align <= alignof(std::max_align_t)) // calloc knows which pages are zero already
+        return zeroed ? std::calloc(1, bytes) : std::malloc(bytes);
+    return allocate_specially(source, bytes, align, zeroed);
 }
 
 void env_free(upstream* source, void* memory, std::size_t bytes, std::size_t align) noexcept

@@ -15,6 +15,11 @@
 
 namespace devres::detail {
 
+// How many biased locks have ended on this thread, one after the other, that only one thread had ever taken;
+// 64 stands for more, too.
+extern constinit thread_local unsigned lone_locks __attribute__((tls_model("initial-exec")));
+extern constinit std::atomic<unsigned> early_ends; // of a bias from the beginning, by another thread
+
 struct real_lock_sync {
     template <class T>
     using atomic = std::atomic<T>;
@@ -25,6 +30,22 @@ struct real_lock_sync {
     static constexpr std::uint32_t streak(unsigned ended) noexcept
     {
         return std::uint32_t{64} << (ended < 4 ? 6 * ended : 24);
+    }
+
+    // Whether the calling thread, which makes a lock, will probably be the only one to take it: so it was
+    // with the last 64 that have ended on it. To be wrong costs a barrier, and that lock's later biases; a
+    // process in which that has happened 16 times does not try it again.
+    static bool expects_nobody() noexcept
+    {
+        return lone_locks == 64 && early_ends.load(std::memory_order_relaxed) < 16;
+    }
+    static void was_too_early() noexcept { early_ends.fetch_add(1, std::memory_order_relaxed); }
+    static void note_life(bool met) noexcept
+    {
+        if (met || !may_bias())
+            lone_locks = 0;
+        else if (lone_locks != 64)
+            ++lone_locks;
     }
 
     static constexpr std::size_t lanes = 64;

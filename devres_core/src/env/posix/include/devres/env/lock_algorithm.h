@@ -11,6 +11,9 @@
 // thread earns it: one that has lost it may be held up between its look and its store to `inside_`, and must
 // not find another owner's there when it goes on.
 //
+// Most locks are taken less often than that in all their lives. A thread that has met no other one at its
+// last locks therefore has the next one biased to itself from the beginning: see Sync::expects_nobody().
+//
 // Neither spins for long: in user space a holder can be preempted, and its waiters must not burn its time.
 //
 // Written once, over `Sync` (atomics, barriers, sleeping): the library instantiates them with real_lock_sync
@@ -85,15 +88,25 @@ public:
     using atomic = typename Sync::template atomic<T>;
     using token = lock_mode;
 
-    // Takes the lock if it is biased to the calling thread, or free. If false, it is not held: acquire() is
-    // the way that waits.
+    basic_biased_lock() noexcept
+    {
+        if (Sync::expects_nobody())
+            bias_early(Sync::this_thread());
+    }
+    ~basic_biased_lock() { Sync::note_life(met_); }
+
+    // Takes the lock if it is biased to the calling thread, or free. If false, it is not held, and the caller
+    // turns to acquire(), which is the way that waits, and wakes who waits for this attempt to end.
     [[nodiscard]] bool
     try_acquire(token* mode) noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // the guards say what is held
     {
         const void* me = Sync::this_thread();
         if (owner_.load(std::memory_order_relaxed) != me) [[unlikely]] {
             *mode = lock_mode::basic;
-            return try_basic();
+            if (!lock_.try_acquire()) [[unlikely]]
+                return false;
+            count_section(me);
+            return true;
         }
         inside_.store(1, std::memory_order_relaxed);
         Sync::compiler_barrier();
@@ -101,9 +114,7 @@ public:
             *mode = lock_mode::biased;
             return true;
         }
-        // Whoever sleeps until this thread is not inside is woken by acquire(), to which the caller turns at
-        // once: so there is no call on this path.
-        inside_.store(0, std::memory_order_release);
+        inside_.store(0, std::memory_order_release); // acquire() wakes: so there is no call on this path
         return false;
     }
 
@@ -113,7 +124,7 @@ public:
         // Somebody may sleep until this thread is not inside: see try_acquire().
         parking<Sync>::wake(Sync::lot(), inside_, 1);
         lock_.acquire();
-        take_over();
+        count_section(Sync::this_thread());
         return lock_mode::basic;
     }
 
@@ -131,16 +142,14 @@ public:
     // try_acquire() failing.
     void acquire_exclusive() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
     {
+        const void* me = Sync::this_thread();
         parking<Sync>::wake(Sync::lot(), inside_, 1);
         lock_.acquire();
-        const void* owner = owner_.load(std::memory_order_relaxed);
-        if (owner == nullptr)
-            return;
-        if (owner == Sync::this_thread())
-            suspended_ =
-                true; // it is here, so it is not inside; others look only when they have the basic lock
-        else
-            end_bias();
+        if (owner_.load(std::memory_order_relaxed) != me)
+            count_section(me);
+        // If it is biased to this thread, which is here, that is not inside; others look only when they have
+        // the basic lock.
+        suspended_ = owner_.load(std::memory_order_relaxed) == me;
         owner_.store(nullptr, std::memory_order_relaxed);
     }
     void release_exclusive() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
@@ -154,40 +163,39 @@ public:
 private:
     friend struct ::model::lock_access;
 
-    // Whoever finds that somebody sleeps leaves it to acquire(), which wakes.
-    [[gnu::noinline]] bool try_basic() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // as above
+    // This thread has just taken the basic lock. Mostly it is on its way to a bias, and nothing else. While
+    // the lock is biased, the candidate is its owner, who does not come here.
+    void count_section(const void* me) noexcept
     {
-        if (parking<Sync>::anybody_sleeps(Sync::lot()) || !lock_.try_acquire()) [[unlikely]]
-            return false;
-        take_over();
-        return true;
+        if (candidate_ != me || --still_needed_ == 0) [[unlikely]]
+            change_bias(me);
     }
-
-    // This thread has just taken the basic lock. Mostly it is on its way to a bias, and nothing else.
-    void take_over() noexcept
+    [[gnu::noinline]] void change_bias(const void* me) noexcept
     {
-        const bool unbiased = owner_.load(std::memory_order_relaxed) == nullptr;
-        if (unbiased && candidate_ == Sync::this_thread() && still_needed_ != 1) [[likely]]
-            --still_needed_;
-        else
-            take_over_specially();
-    }
-    [[gnu::noinline]] void take_over_specially() noexcept
-    {
-        const void* me = Sync::this_thread();
-        if (owner_.load(std::memory_order_relaxed) != nullptr)
+        if (owner_.load(std::memory_order_relaxed) != nullptr) {
             end_bias();
-        if (candidate_ == me && --still_needed_ == 0)
-            earn_bias(me);
-        else if (candidate_ != me)
-            change_candidate(me);
-    }
-    void change_candidate(const void* me) noexcept
-    {
-        if (candidate_) // else it is as it was constructed
-            still_needed_ = Sync::streak(ended_);
+            return;
+        }
+        still_needed_ = Sync::streak(ended_);
+        if (candidate_ == me) {
+            if (Sync::may_bias())
+                bias_to(me);
+            return;
+        }
+        met_ = candidate_ != nullptr;
         if (!earned_)
             candidate_ = me;
+    }
+    void bias_to(const void* me) noexcept
+    {
+        earned_ = true;
+        owner_.store(me, std::memory_order_relaxed);
+    }
+    void bias_early(const void* me) noexcept
+    {
+        candidate_ = me;
+        early_ = true;
+        bias_to(me);
     }
     [[gnu::noinline, gnu::cold]] void end_bias() noexcept
     {
@@ -196,14 +204,10 @@ private:
                                    [this] { return inside_.load(std::memory_order_acquire) == 0; });
         ended_ = static_cast<std::uint8_t>(ended_ == 255 ? 255 : ended_ + 1);
         still_needed_ = Sync::streak(ended_);
-    }
-    [[gnu::noinline, gnu::cold]] void earn_bias(const void* me) noexcept
-    {
-        still_needed_ = Sync::streak(ended_);
-        if (!Sync::may_bias())
-            return;
-        earned_ = true;
-        owner_.store(me, std::memory_order_relaxed);
+        met_ = true;
+        if (early_)
+            Sync::was_too_early();
+        early_ = false;
     }
 
     atomic<const void*> owner_{nullptr}; // the thread that may take the lock without the basic lock
@@ -213,10 +217,12 @@ private:
     atomic<std::uint32_t> inside_{0}; // 1: the owner has done so
     basic_lock<Sync> lock_;
     // Guarded by lock_.
-    std::uint32_t still_needed_ = Sync::streak(0); // sections of the candidate, until it earns a bias
-    std::uint8_t ended_ = 0;                       // biases
+    std::uint32_t still_needed_ = 0; // sections of the candidate, until it earns a bias
+    std::uint8_t ended_ = 0;         // biases
     bool earned_ = false;
     bool suspended_ = false;
+    bool early_ : 1 = false; // the bias was there from the beginning
+    bool met_ : 1 = false;   // more than one thread has had it
 };
 
 } // namespace devres::detail
