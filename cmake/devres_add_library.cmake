@@ -18,7 +18,9 @@ function(devres_add_library component)
     target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${arg_HEADER_ROOTS} FILES ${arg_HEADERS})
     target_link_libraries(${target} PUBLIC ${arg_LINK})
     target_compile_features(${target} PUBLIC cxx_std_20)
-    target_compile_options(${target} PRIVATE -fno-exceptions -fno-rtti)
+    # With exceptions, although it throws none: what a callback of the user throws must meet a noexcept that was
+    # compiled to terminate, or it would pass through with a lock held.
+    target_compile_options(${target} PRIVATE -fexceptions -fno-rtti)
     set_target_properties(${target} PROPERTIES
         EXPORT_NAME ${component}
         POSITION_INDEPENDENT_CODE ON

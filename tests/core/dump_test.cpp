@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/core_test.h"
+#include "support/long_wait.h"
 #include "support/threads.h"
 
 #include <devres/dump.h>
@@ -273,6 +274,16 @@ TEST_F(DevresDumpTest, AnOwnerWaitsForItsDumps)
     dump.go_on();
     ender.join();
     devres_set_wait_warning(wait_before);
+}
+
+// V11
+TEST_F(DevresDumpTest, ALongWaitForADumpIsReported)
+{
+    auto listed_one = std::make_unique<devres_listed>(head);
+    dump_under_way dump;
+    const at_first_long_wait reported([&] { dump.go_on(); });
+    listed_one.reset();
+    EXPECT_TRUE(reported.has_come());
 }
 
 // A listed owner is among all owners until it ends.

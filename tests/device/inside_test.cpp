@@ -56,7 +56,7 @@ TEST_F(UnbindFromInsideTest, ProbeCannotBindItsOwnDeviceFromInsideAGuardEither) 
     }));
 }
 
-// The library is built without exceptions, but for what calls hooks.
+// Section 7: an exception that leaves a hook goes no further.
 #if defined(__cpp_exceptions)
 TEST(HookDeathTest, AProbeThatThrowsEndsTheProgram)
 {

@@ -2,8 +2,6 @@
 //
 // The end of an owner: releasing until nothing is left, whoever else is there. README.md of this folder has
 // the table; look_locked() and end_locked() follow its rows.
-//
-// Built with exceptions on, as pass.cpp is.
 
 #include "list/pass.h"
 #include "list/two_step.h"

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
-// Built with exceptions on, so that one leaving a release callback meets noexcept and terminates.
 
 #include "list/pass.h"
 

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 //
 // Handles of callables (A9). How a handle and the list share a resource is a table in memory/own_block.h.
-//
-// Built with exceptions on, as pass.cpp is: cancelling destroys a callable.
 
 #include <cerrno>
 

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-//
-// Built with exceptions on, as pass.cpp is: committing may have to destroy what was made.
 
 #include "managed/place.h"
 

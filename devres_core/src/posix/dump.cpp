@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstring>
 #include <new>
+#include <utility>
 
 #include <unistd.h>
 
@@ -265,11 +266,13 @@ struct listed_owners {
     static void remove(devres_listed* one) noexcept
     {
         lock_.acquire();
-        one->head_ = nullptr; // no dump begins with it any more
+        devres_head* const head = std::exchange(one->head_, nullptr); // no dump begins with it any more
         wait_clock clock;
         for (std::uint32_t dumps = one->dumps_; dumps != 0; dumps = one->dumps_) {
             lock_.release();
-            env_wait(one->dumps_, dumps, clock);
+            if (env_wait(one->dumps_, dumps, clock))
+                warn("devres_listed", head, "has waited %lu ms for a dump of it, whose sink is still running",
+                     clock.milliseconds());
             lock_.acquire();
         }
         (one->older_ ? one->older_->newer_ : oldest_) = one->newer_;
