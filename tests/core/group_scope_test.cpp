@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 //
 // devres_group_scope: rolls back unless committed. G1, G4, G5 by the core's own names.
+#include <array>
+#include <memory_resource>
+
 #include "core/core_test.h"
 
 using namespace devres;
@@ -24,6 +27,27 @@ TEST_F(DevresGroupScopeTest, RollsBack)
     }
     EXPECT_THAT(log.take(), ElementsAre("release 2", "release 1"));
     EXPECT_EQ(1u, listed());
+}
+
+// G1: an id of its own is that of no later group, wherever this one's memory is used again.
+TEST_F(DevresGroupScopeTest, OneThatIsGoneRollsNothingBack)
+{
+    std::array<std::byte, 256> memory;
+    std::pmr::monotonic_buffer_resource same_place(memory.data(), memory.size());
+    bench_owner other(&same_place);
+    {
+        devres_group_scope gone(&other);
+        ASSERT_TRUE(gone);
+        EXPECT_EQ(0, devres_release_all(&other.devres));
+        same_place.release();
+        devres_group_scope later(&other);
+        ASSERT_TRUE(later);
+        devres_add(&other, make(1));
+        gone.commit();
+        warnings.take_one();
+        later.commit();
+    }
+    EXPECT_EQ(1, devres_release_all(&other.devres));
 }
 
 // G4: committed: it stays, and no marker with it.

@@ -5,6 +5,9 @@
 // The opening marker is a resource that this folder allocates, from the head's upstream; the closing one lies
 // in its payload.
 
+#include <atomic>
+#include <cstdint>
+
 #include "list/pass.h"
 #include "list/two_step.h"
 
@@ -32,6 +35,15 @@ group* group_of(resource* res) noexcept
     if (res->ops == &group_end_ops)
         return container_of<&group::end>(res);
     return nullptr;
+}
+
+// An id that no other group has had, so that whoever keeps it longer than its group finds nothing by it. It
+// is odd, and what ids are taken from is mostly not.
+void* own_id() noexcept
+{
+    static constinit std::atomic<std::uintptr_t> groups{0};
+    const auto first = reinterpret_cast<std::uintptr_t>(&groups) | 1;
+    return reinterpret_cast<void*>(first + groups.fetch_add(2, std::memory_order_relaxed));
 }
 
 // The newest group with that id; by null the newest open one (G2).
@@ -73,15 +85,16 @@ void* devres_open_group(devres_head* head, void* id, gfp_t gfp) noexcept
                                          {gfp, -1, __builtin_return_address(0)});
     if (!marker)
         return nullptr;
-    void* own_id = id ? id : marker->payload();
-    (::new (marker->payload()) group)->id = own_id;
+    if (!id)
+        id = own_id();
+    (::new (marker->payload()) group)->id = id;
     const description what = event_of(marker);
     {
         const guard held(head, "devres_open_group");
         attach_locked(head, marker);
     }
     tell("ADD", head, what);
-    return own_id;
+    return id;
 }
 
 void devres_close_group(devres_head* head, void* id) noexcept
