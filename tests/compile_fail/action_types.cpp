@@ -26,6 +26,9 @@ void with_session(session* s, foo* f);
 void with_gpu(gpu* g, foo* f);
 void with_proof(const bound_device& dev, foo* f);
 int three(foo* a, foo* b, foo* c);
+void with_flag(bool enabled, foo* f);
+void with_memory(void* block, foo* f);
+void with_label(foo* f, const char* label, int flags);
 
 // The right form of each call.
 int good(device* dev, const bound_device& bound, drm_device* drm, gpu* g, session* s, foo* f, bar* b)
@@ -47,6 +50,30 @@ int good(device* dev, const bound_device& bound, drm_device* drm, gpu* g, sessio
     err |= devm_release_action(dev, read_foo, f);
     return err;
 }
+
+// CASE_OWNER_AS_BOOL: devres: this owner is not what the action takes as its first parameter
+#ifdef CASE_OWNER_AS_BOOL
+int owner_as_bool(session* s, foo* f)
+{
+    return managed::add_action(s, with_flag, f);
+}
+#endif
+
+// CASE_OWNER_AS_MEMORY: devres: this owner is not what the action takes as its first parameter
+#ifdef CASE_OWNER_AS_MEMORY
+int owner_as_memory(device* dev, foo* f)
+{
+    return devm_add_action(dev, with_memory, f);
+}
+#endif
+
+// CASE_LABEL_AS_PLACE: devres: an action is a function
+#ifdef CASE_LABEL_AS_PLACE
+int label_as_place(session* s, foo* f)
+{
+    return managed::add_action(s, with_label, f);
+}
+#endif
 
 // CASE_WRONG_DATA: devres: the data is not what the action takes
 #ifdef CASE_WRONG_DATA

@@ -128,6 +128,9 @@ private:
 
 namespace detail {
 
+template <>
+inline constexpr bool has_placed_functions<device> = true;
+
 // How an action that was attached with a proof of binding finds its first parameter (V10).
 struct bound_owner {
     template <class P>

@@ -56,6 +56,11 @@ concept managed_owner_ref =
 
 namespace detail {
 
+// True of an adapter's owner whose functions take the place of their call, too, and have a default for that:
+// as actions they are given none.
+template <class T>
+inline constexpr bool has_placed_functions = false;
+
 template <managed_owner_ref R>
 devres_head* head_of(const R& owner) noexcept
 {

@@ -231,6 +231,9 @@ void drm_wake_up(drm_device* drm) noexcept;
 
 namespace detail {
 
+template <>
+inline constexpr bool has_placed_functions<drm_device> = true;
+
 // What the parts of the adapter share.
 struct drm_core {
     static gate& section(drm_device* drm) noexcept { return drm->gate_; }

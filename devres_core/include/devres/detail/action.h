@@ -32,10 +32,9 @@ struct action_signature<R (*)(T*)> {
     using data_type = T;
 };
 
-// What also takes the place of its call, for messages, and has a default for that. A release gives it none.
 template <class R, class T>
 struct action_signature<R (*)(T*, const char* file, int line)> {
-    static constexpr bool valid = true;
+    static constexpr bool valid = has_placed_functions<T>;
     static constexpr bool takes_owner = false;
     static constexpr bool takes_place = true;
     using data_type = T;
@@ -87,8 +86,10 @@ struct callable_check {
 // The plain adapter: the owner itself, as the type it was attached with (a subclass stays one).
 template <managed_owner O>
 struct owner_of {
+    // A pointer to the owner or to a base of it: much else can be made of a pointer, without being meant.
     template <class P>
-    static constexpr bool converts_to = std::is_convertible_v<O*, P>;
+    static constexpr bool converts_to =
+        std::is_pointer_v<P> && !std::is_void_v<std::remove_pointer_t<P>> && std::is_convertible_v<O*, P>;
     static O* from(devres_head* head) noexcept
     {
         using has_head = typename member_pointer<decltype(&O::devres)>::owner_type;
