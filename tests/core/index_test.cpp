@@ -65,6 +65,24 @@ protected:
     std::vector<int> released;
 };
 
+// What the README says of an empty head: the index of what has been released is not kept.
+TEST_F(IndexTest, AnEmptiedHeadKeepsNoIndex)
+{
+    test_upstream upstream;
+    bench_owner counted(&upstream);
+    make_keys(20000);
+    for (key& k : keys)
+        ASSERT_EQ(0, managed::add_action(&counted, &note, &k));
+    EXPECT_EQ(0, managed::remove_action_nowarn(&counted, &note, &keys[0]));
+    const std::size_t with_index = upstream.live_bytes();
+    EXPECT_EQ(0, managed::remove_action_nowarn(&counted, &note, &keys[1]));
+    EXPECT_EQ(with_index, upstream.live_bytes());
+    EXPECT_EQ(19998, devres_release_all(&counted.devres));
+    EXPECT_GE(64u * 1024, upstream.live_bytes());
+    ASSERT_EQ(0, managed::add_action(&counted, &note, &keys[0]));
+    EXPECT_EQ(0, managed::remove_action_nowarn(&counted, &note, &keys[0]));
+}
+
 class IndexSeeds : public IndexTest, public ::testing::WithParamInterface<unsigned> {};
 
 // Few keys with hundreds of equal pairs each, and many keys with a few: both grow and shrink by thousands.

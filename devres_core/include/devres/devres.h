@@ -71,7 +71,8 @@ upstream* upstream_of(const devres_head* head) noexcept;
 } // namespace detail
 
 // How messages name an owner. `name` may be null; it must not fail. It is called without the lock, but for
-// the line of a BUG; so it should call nothing that uses the head.
+// the line of a BUG; so it should call nothing that uses the head. What it reads lives as long as the head,
+// whose destructor may have to report: members that it reads are declared before the head.
 struct devres_owner_ops {
     const char* kind;
     const char* (*name)(devres_head* head);
@@ -179,13 +180,14 @@ int devres_release_all(devres_head* head) noexcept;
 // The end of an owner: passes until the head is empty, then waits until no other thread is still releasing
 // a resource it claimed before, or constructing or searching one (C12, C15), then gives the head's memory
 // back, unless this thread is inside a release or a constructor of the same head. The head stays usable.
-// Callbacks that add for ever are cut off: of the passes that were needed because this thread's own callbacks
-// had added something, the one numbered devres_max_passes does not release what it finds. WARN naming it; the
-// memory of everything then on the head is freed, whoever has attached it; its release is not called, and the
-// captures of callables and the objects in it are not destroyed.
+// Callbacks that add for ever are cut off: of the passes in which this thread's own callbacks had added
+// something, if only for a while, the one numbered devres_max_passes does not release what it finds. WARN
+// naming it; the memory of everything then on the head is freed, whoever has attached it; its release is not
+// called, and the captures of callables and the objects in it are not destroyed.
 // Returns:  how many resources were released.
 // Locking:  call without locks that a release callback may want. Called from inside a release callback of the
-//           same head, it also finishes what that callback's own pass still has to do, after what is newer.
+//           same head, it also finishes what that callback's own pass still has to do, after what is newer:
+//           callbacks that each drain nest on the stack, as deep as there are of them.
 int devres_drain(devres_head* head) noexcept;
 inline constexpr int devres_max_passes = 100;
 

@@ -26,7 +26,8 @@ namespace devres {
 
 struct devres_head;
 
-// `message` is one line without a newline, valid during the call. The handler must not throw.
+// `message` is one line without a newline (but for those in a name that it says), valid during the call. The
+// handler must not throw.
 using devres_warn_handler = void (*)(const char* message);
 
 // Installs `handler` for WARN; null restores the default.
@@ -46,7 +47,9 @@ using devres_log_fn = void (*)(const char* op, devres_head* head, const char* ki
 
 // Installs a log hook; null turns logging off. Off costs one predicted branch per event.
 // Locking:  the hook is called without the head's lock; it may look at the head's owner but must not
-//           assume that the resource still exists.
+//           assume that the resource still exists. It may end the owner, but for "ADD" of a callable whose
+//           handle is a member of it. A hook that is installed in a callback is not told of what the pass
+//           under way still releases.
 // Returns:  the hook that was installed before.
 devres_log_fn devres_set_log(devres_log_fn fn) noexcept;
 

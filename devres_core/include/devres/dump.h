@@ -26,10 +26,11 @@ using devres_sink = void (*)(void* context, const char* text, std::size_t bytes)
 
 enum class devres_format { text, json };
 
-// Writes one owner: its resources from the newest to the oldest, each with kind, name, size and how many
-// groups it is in, then the totals. JSON is one object on one line. With DEVRES_ORIGINS=1 (diagnostics.h)
+// Writes one owner: the totals, then its resources from the newest to the oldest, each with kind, name, size
+// and how many groups it is in. JSON is one object on one line. With DEVRES_ORIGINS=1 (diagnostics.h)
 // also how long ago and where each was attached.
-// Locking:  takes the head's lock for the walk; `sink` is called without it, and may call back.
+// Locking:  takes the head's lock for the walk; `sink` is called without it, and may call back, but
+//           not end the owner.
 // Cost:     O(resources); allocates 48 bytes for each. Without memory it writes totals alone.
 void devres_dump(devres_head* head, devres_sink sink, void* context,
                  devres_format = devres_format::text) noexcept;

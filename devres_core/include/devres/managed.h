@@ -274,7 +274,8 @@ template <auto Action, managed_owner_ref R, class D>
     return detail::add_action_or_reset<detail::adapter_of<R>, Action>(detail::head_of(owner), data);
 }
 
-// A callable without arguments, moved into managed memory (A9). `handle`, if given, can cancel or run it.
+// A callable without arguments, moved into managed memory (A9). `handle`, if given, can cancel or run it; it
+// lets go of what it referred to before, even if to move the callable throws.
 // Returns:  0 or -ENOMEM. What moving the callable throws is rethrown and leaves nothing behind.
 template <managed_owner_ref R, detail::callable_without_arguments F>
 [[nodiscard]] int add_action(const R& owner, F&& f, devres_action* handle = nullptr)

@@ -30,7 +30,7 @@ index* index::create(upstream* source, std::size_t keys, const index* before) no
     const std::size_t cells = std::bit_ceil(keys + keys / 2 + worth_it);
     std::size_t twins = first_twins;
     if (before) // one for each resource, once there were too few
-        twins = before->wants_twins_ ? std::max(2 * keys, first_twins) : before->twins_capacity_;
+        twins = before->wants_twins_ ? std::max(keys + keys / 2, first_twins) : before->twins_capacity_;
     const std::size_t bytes = sizeof(index) + twins * sizeof(twin) + cells * (sizeof(resource*) + 1);
     void* memory = env_allocate(source, bytes, alignof(std::max_align_t), {__GFP_ZERO, -1, nullptr});
     if (!memory)

@@ -19,7 +19,7 @@
 // 1. The table is valid for one epoch of the list: a release of everything leaves it behind as a whole.
 // 2. A resource stays in the table until its memory is given back, so the table never refers to memory that
 //    has been freed. Whoever looks something up has to see whether it is still listed.
-// Cost: each operation O(1). 14 to 27 bytes for a key, 16 more for each of several resources with one key.
+// Cost: each operation O(1). 14 to 27 bytes for a key, 24 more for each of several resources with one key.
 #pragma once
 
 #include <cstdint>

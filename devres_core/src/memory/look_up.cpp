@@ -44,6 +44,14 @@ resource* find_by_pointer_locked(devres_head* head, const void* p, scan_effort& 
 
 namespace {
 
+// How many keys those of `live` resources may have that were not passed, if they are as those that were.
+std::size_t keys_beyond(const scan_effort& effort, std::size_t live) noexcept
+{
+    if (live <= effort.passed)
+        return 0;
+    return static_cast<std::size_t>(std::uint64_t{live - effort.passed} * effort.keyed / effort.passed);
+}
+
 // `presence` has joined.
 void build_index(devres_head* head, const scan_effort& effort, const char* function,
                  const pass& presence) noexcept
@@ -65,7 +73,7 @@ void build_index(devres_head* head, const scan_effort& effort, const char* funct
                     before = current;
                     current = nullptr;
                     memory->special &= ~block::has_index;
-                    keys = memory->live / effort.passed * effort.keyed + effort.keyed + index::worth_it;
+                    keys = effort.keyed + keys_beyond(effort, memory->live) + index::worth_it;
                 }
             }
         }

@@ -39,16 +39,17 @@ void forget_free_slots(block* memory) noexcept
 }
 
 // Nothing lives here any more. Two blocks are kept: the newest that is not large, and the one that holds the
-// tables. A tool that watches memory shall recognise stale pointers for as long as it can: then none is kept.
+// tables. None is kept if these have an index that has been overtaken, which would only take memory; nor for
+// a tool that watches memory, which shall recognise stale pointers for as long as it can.
 unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
 {
     block* const newest = memory_of(head);
-    if constexpr (checked_memory) {
+    tables* const more = newest->more;
+    if (checked_memory || (more && more->index && !index_of_locked(head))) {
         memory_of(head) = nullptr;
         return {newest, nullptr};
     }
     forget_free_slots(newest);
-    tables* const more = newest->more;
     const std::uint32_t special = newest->special;
     newest->more = nullptr;
     unused_memory unused;
