@@ -16,6 +16,10 @@ namespace detail {
 
 // --- The section (D6) -------------------------------------------------------------------------------------
 
+namespace {
+constexpr char while_it_ends[] = "called while the last put releases the device";
+}
+
 // Leaves it at the end of the scope.
 class DEVRES_SCOPED_CAPABILITY device_core::bind_section {
 public:
@@ -31,7 +35,13 @@ private:
 
 bool device_core::enter_section(device* dev, const char* function) noexcept
 {
-    borrow(dev);
+    if (!borrow_if_live(dev)) {
+        if (dev->references_.is_ending()) { // since would_deadlock() was asked, by a put of another thread
+            warn(function, &dev->devres, while_it_ends);
+            return false;
+        }
+        borrow(dev); // its end is over
+    }
     if (!dev->bind_lock_.try_acquire()) {
         if (constructing_here(&dev->devres)) {
             warn(function, &dev->devres,
@@ -81,7 +91,7 @@ bool device_core::would_deadlock(device* dev, const char* function) noexcept
     if (dev->binder_.load(std::memory_order_relaxed) == this_thread())
         why = "called from inside bind or unbind of the same device";
     else if (dev->references_.is_ending())
-        why = "called while the last put releases the device";
+        why = while_it_ends;
     else if (is_releasing(dev)) // unbind waits for whoever releases something of the device (C15)
         why = "called from inside a release callback of the same device";
     if (why)

@@ -15,6 +15,7 @@
 #include <devres/devres_ptr.h>
 
 #include "device/scripted_device.h"
+#include "support/effort.h"
 #include "support/event_log.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
@@ -290,6 +291,33 @@ TEST_F(DeviceTreeTest, WhoseLastReferenceIsGoneIsInNoTreeAnyMore) // D1, D7
     std::memset(memory, 0xa5, sizeof memory); // a tree that still had it would go astray
     EXPECT_EQ(0, device_unregister_tree(top));
     EXPECT_EQ((events{"remove top", "release top", "free top"}), log.take());
+}
+
+// Whoever is second finds the end under way, or over.
+TEST_F(DeviceTreeTest, AChildOnTheStackMayBeDeletedByItsOwnThreadWhileItsHubGoes) // D1, D7
+{
+    heap_device* hub = heap_device::make("hub");
+    get_device(hub);
+    std::atomic<bool> over{false};
+    std::thread tree([&] {
+        while (!over) {
+            device_register(hub);
+            get_device(hub);
+            device_unregister_tree(hub);
+        }
+    });
+    int refused = 0;
+    for (int life = 0; life < 100000 * effort(); ++life) {
+        device own("own", hub);
+        device_register(&own);
+        const int err = device_del(&own);
+        EXPECT_TRUE(err == 0 || err == -EDEADLK);
+        refused += err ? 1 : 0;
+    }
+    over = true;
+    tree.join();
+    put_device(hub);
+    EXPECT_EQ(static_cast<std::size_t>(refused), warns.take().size());
 }
 
 } // namespace

@@ -67,8 +67,10 @@ public:
     void finish(const char* function, devres_head* owner) noexcept
     {
         std::uint32_t own = ending | 1;
-        if (!state_.compare_exchange_strong(own, ended, std::memory_order_acq_rel))
+        while (!state_.compare_exchange_strong(own, ended, std::memory_order_acq_rel)) {
             require_last(function, owner);
+            own = ending | 1; // somebody has put what he had got
+        }
     }
 
     // One reference, the caller's. False if it is in use.
