@@ -48,31 +48,52 @@ void drm_core::sleep(drm_device* drm, std::uint32_t seen, wait_clock& clock, con
              clock.seconds());
 }
 
-std::uint32_t drm_core::registrations(drm_device* drm) noexcept
+event_waiter::event_waiter(drm_device* drm) noexcept : drm_(drm)
 {
-    const scoped_lock held(drm->files_lock_);
-    return drm->registrations_;
+    const scoped_lock held(drm_->files_lock_);
+    began_in_ = drm_->registrations_;
+    next_ = drm_->waiters_;
+    link_ = &drm_->waiters_;
+    drm_->waiters_ = this;
+    if (event_waiter* next = next_) {
+        is_of(drm_, next);
+        next->link_ = &next_;
+    }
 }
 
-void drm_core::step_registrations_locked(drm_device* drm, bool failed) noexcept
+event_waiter::~event_waiter()
 {
-    drm->failed_ones_ = (drm->failed_ones_ | (failed ? 1 : 0)) << 1;
-    ++drm->registrations_;
+    const scoped_lock held(drm_->files_lock_);
+    *link_ = next_;
+    if (event_waiter* next = next_) {
+        is_of(drm_, next);
+        next->link_ = link_;
+    }
 }
 
-bool drm_core::must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept
+bool event_waiter::must_stop() noexcept
 {
-    if (drm->gate_.is_closed())
+    if (drm_->gate_.is_closed())
         return true;
     {
-        const scoped_lock held(drm->files_lock_);
-        const std::uint32_t steps = drm->registrations_ - began;
-        if (steps < 64 && (drm->failed_ones_ >> steps & 1) != 0)
+        const scoped_lock held(drm_->files_lock_);
+        if (told_to_stop_)
             return true;
     }
     // Shut: the register that failed waits for whoever is inside. Who has waited since before that register
     // is served again when the section has been opened.
-    return !drm->gate_.is_open() && inside_at(reader_set(drm->gate_)).file;
+    return !drm_->gate_.is_open() && inside_at(reader_set(drm_->gate_)).file;
+}
+
+// Those who have begun to wait during the last register are the newest.
+void drm_core::stop_waiters_locked(drm_device* drm) noexcept
+{
+    for (event_waiter* one = drm->waiters_; one; one = one->next_) {
+        event_waiter::is_of(drm, one);
+        if (one->began_in_ != drm->registrations_)
+            return;
+        one->told_to_stop_ = true;
+    }
 }
 
 bool drm_core::is_asking(const drm_device* drm) noexcept
@@ -164,7 +185,7 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
         if (drm->visible_ || drm->registering_)
             return -EBUSY;
         drm->visible_ = drm->registering_ = true;
-        drm_core::step_registrations_locked(drm, false);
+        ++drm->registrations_;
     }
     const detail::kept_alive keep(drm);
     const int err = drm->driver->load ? drm->driver->load(drm, flags) : 0;
@@ -174,7 +195,7 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
             drm->visible_ = false;
             drm->gate_.shut();
             drm_core::kill_files_locked(drm);
-            drm_core::step_registrations_locked(drm, true);
+            drm_core::stop_waiters_locked(drm);
         }
         drm_wake_up(drm); // who sleeps in drm_wait_event inside the section must leave it
         if (detail::inside_at(inside).file)
@@ -189,8 +210,8 @@ int drm_dev_register(drm_device* drm, unsigned long flags) noexcept
         const scoped_lock held(drm->files_lock_);
         drm->registering_ = false;
         drm->gate_.open_again(); // if it was shut; an unplug or unbind meanwhile has closed it
-        if (err) // who has begun to wait since it was shut has done so during a register that fails, too
-            drm_core::step_registrations_locked(drm, true);
+        if (err)                 // also those who have begun to wait since it was shut
+            drm_core::stop_waiters_locked(drm);
     }
     if (err)
         drm_wake_up(drm); // guarded ioctls of older files wait for the section to open again

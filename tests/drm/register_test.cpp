@@ -229,6 +229,30 @@ TEST_F(RollbackTest, WhoBeginsToWaitForAnEventMeanwhileIsToldWhenItIsOver) // M5
     waiter.join();
 }
 
+TEST_F(RollbackTest, WhoHasBegunToWaitDuringARegisterThatFailedIsToldHoweverManyHaveFailedSince) // M5
+{
+    doorway asked;
+    doorway answer;
+    std::thread waiter;
+    fail_register([&] {
+        waiter = std::thread([&] {
+            EXPECT_EQ(-ENODEV, drm_wait_event(drm, [&] {
+                if (!asked.is_open()) {
+                    asked.open();
+                    answer.pass();
+                }
+                return false;
+            })); // or never
+        });
+        asked.pass();
+    });
+    driver.on.load = [](drm_device*, unsigned long) { return -EIO; };
+    for (int i = 0; i < 100; ++i)
+        EXPECT_EQ(-EIO, drm_dev_register(drm));
+    answer.open();
+    waiter.join();
+}
+
 TEST_F(RollbackTest, WhoHasWaitedForAnEventSinceBeforeTheRegisterGoesOnWaiting) // M5
 {
     std::atomic<int> asked{0};

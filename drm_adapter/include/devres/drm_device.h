@@ -40,7 +40,8 @@ class drm_dev_guard;
 
 namespace detail {
 struct drm_core;
-}
+class event_waiter;
+} // namespace detail
 
 // One entry of a driver's table; the command is its index. Set one of the two handlers: `func` is called
 // after a look whether the device is there, and may sleep for long; `guarded` runs inside the enter/exit
@@ -79,6 +80,7 @@ struct drm_device {
 
 private:
     friend struct detail::drm_core;
+    friend class detail::event_waiter;
     friend struct drm_file;
     friend class drm_dev_guard;
     friend int drm_dev_init(drm_device* drm, const drm_driver* driver, device* parent) noexcept;
@@ -112,10 +114,10 @@ private:
     bool registering_ DEVRES_GUARDED_BY(files_lock_) = false; // until drm_dev_register returns
     bool files_unmapped_ DEVRES_GUARDED_BY(files_lock_) = false;
     unplug_state unplug_ DEVRES_GUARDED_BY(files_lock_) = unplug_state::no;
-    const void* unplugger_ DEVRES_GUARDED_BY(files_lock_) = nullptr;    // the thread that unplugs
-    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 0;    // goes up as each begins, and fails
-    std::uint64_t failed_ones_ DEVRES_GUARDED_BY(files_lock_) = 0;      // bit n: that of `n` steps ago failed
-    drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;          // newest first
+    const void* unplugger_ DEVRES_GUARDED_BY(files_lock_) = nullptr;         // the thread that unplugs
+    std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 0;         // that have begun
+    detail::event_waiter* waiters_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // newest first
+    drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;               // newest first
     drm_file* unmapped_files_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // those that unplug has been through
 
     void (*free_)(void*) = nullptr; // takes container_; null: the caller's memory
@@ -274,11 +276,8 @@ struct drm_core {
             sleep(drm, seen, clock, function);
         }
     }
-    static std::uint32_t registrations(drm_device* drm) noexcept;
-    static void step_registrations_locked(drm_device* drm, bool failed) noexcept
-        DEVRES_REQUIRES(drm->files_lock_);
-    // True if drm_wait_event must return. `began`: what registrations() was when it was called.
-    static bool must_stop_waiting(drm_device* drm, std::uint32_t began) noexcept;
+    // Tells those who have begun to wait for an event during the register under way, which has failed.
+    static void stop_waiters_locked(drm_device* drm) noexcept DEVRES_REQUIRES(drm->files_lock_);
 
     // True if this thread asks a condition of drm_wait_event; the second after a WARN: the next would wait
     // for it.
@@ -321,6 +320,34 @@ struct drm_core {
         static_cast<void>(drm);
         static_cast<void>(file);
     }
+};
+
+// Who is in drm_wait_event. It lives on that thread's stack.
+class event_waiter {
+public:
+    explicit event_waiter(drm_device* drm) noexcept;
+    ~event_waiter();
+    event_waiter(const event_waiter&) = delete;
+    event_waiter& operator=(const event_waiter&) = delete;
+
+    bool must_stop() noexcept;
+
+private:
+    friend struct drm_core;
+
+    // Tells the analysis that one on the list of `drm` has the lock of `drm`.
+    static void is_of(drm_device* drm, event_waiter* one) noexcept DEVRES_REQUIRES(drm->files_lock_)
+        DEVRES_ASSERT_CAPABILITY(one->drm_->files_lock_)
+    {
+        static_cast<void>(drm);
+        static_cast<void>(one);
+    }
+
+    drm_device* const drm_;
+    event_waiter* next_ DEVRES_GUARDED_BY(drm_->files_lock_) = nullptr;
+    event_waiter** link_ DEVRES_GUARDED_BY(drm_->files_lock_) = nullptr; // what points to this one
+    std::uint32_t began_in_ DEVRES_GUARDED_BY(drm_->files_lock_) = 0;    // how many registers had begun
+    bool told_to_stop_ DEVRES_GUARDED_BY(drm_->files_lock_) = false;
 };
 
 // True if T has an operator new of its own that says by null that there is no memory. Else the global one is
@@ -366,12 +393,12 @@ int drm_wait_event(drm_device* drm, Condition condition)
 {
     if (detail::drm_core::warn_if_asking(drm))
         return -EDEADLK;
-    const std::uint32_t began = detail::drm_core::registrations(drm);
+    detail::event_waiter waiter(drm);
     for (;;) {
         const std::uint32_t seen = detail::drm_core::events(drm);
         {
             const detail::scoped_lock held(drm->condition_lock_);
-            if (detail::drm_core::must_stop_waiting(drm, began))
+            if (waiter.must_stop())
                 return -ENODEV;
             const detail::drm_core::asking now(drm);
             if (condition())
