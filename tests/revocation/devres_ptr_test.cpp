@@ -18,6 +18,7 @@
 
 #include <devres/detail/revocation_stats.h>
 #include <devres/devres_ptr.h>
+#include <devres/drm_device.h>
 #include <devres/revocable.h>
 
 #include "device/scripted_device.h"
@@ -166,6 +167,61 @@ TEST_F(DevresPtrTest, FromInsideASiblingRevokeDoesNotWaitForAGroupThatHasBoth) /
     releaser.join();
     EXPECT_EQ(1, t.destroyed);
     EXPECT_EQ(1, t_of_sibling.destroyed);
+}
+
+// The same whatever this thread is inside of: the winner may wait for that on its way to the object.
+TEST_F(DevresPtrTest, FromInsideADrmDeviceRevokeDoesNotWaitForAnUnbindThatUnplugsIt) // V1, D3 (3)
+{
+    static constexpr drm_driver driver{.name = "gadget"};
+    drm_device* drm = drm_dev_alloc(&driver, &dev);
+    handle h;
+    doorway releasing;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t));
+        EXPECT_EQ(0, devm_add_action(b, [drm] { EXPECT_EQ(0, drm_dev_unplug(drm)); }));
+        return devm_add_action(b, [&] { releasing.open(); });
+    }));
+    std::thread unbinder;
+    {
+        const drm_dev_guard inside(drm);
+        unbinder = std::thread([&] { EXPECT_EQ(0, dev.unbind()); });
+        releasing.pass();
+        EXPECT_FALSE(h.revoke());
+        EXPECT_EQ(0, t.destroyed);
+    }
+    unbinder.join();
+    EXPECT_EQ(1, t.destroyed);
+    drm_dev_put(drm);
+}
+
+TEST_F(DevresPtrTest, FromInsideAnotherDeviceRevokeDoesNotWaitForAnUnbindThatUnregistersIt) // V1, D3 (3), D7
+{
+    heap_device* port = heap_device::make("port", &dev);
+    get_device(port);
+    handle of_port;
+    tracking t_of_port;
+    ASSERT_EQ(0, port->bind([&](const bound_device& b) { return handle::create(b, &of_port, &t_of_port); }));
+    handle h;
+    doorway releasing;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) {
+        EXPECT_EQ(0, handle::create(b, &h, &t));
+        return devm_add_action(b, [&] {
+            releasing.open();
+            EXPECT_EQ(0, device_unregister_tree(port));
+        });
+    }));
+    std::thread unbinder;
+    {
+        const auto inside = of_port.try_access();
+        unbinder = std::thread([&] { EXPECT_EQ(0, dev.unbind()); });
+        releasing.pass();
+        EXPECT_FALSE(h.revoke());
+        EXPECT_EQ(0, t.destroyed);
+    }
+    unbinder.join();
+    EXPECT_EQ(1, t.destroyed);
+    EXPECT_EQ(1, t_of_port.destroyed);
+    put_device(port);
 }
 
 // Who is told that a group cannot end what its thread is inside of may end that guard.

@@ -166,8 +166,8 @@ public:
 
     // Ends the T now: unlinked from the device, waited for readers of this T, destroyed.
     // Returns: true for the one caller who did it; else false, when T is gone (at once inside a release
-    //          callback, an unmap hook, or a guard of a sibling, for which that caller may be waiting). From
-    //          inside a guard of the same T: WARN naming device, T and both places, and false; nothing
+    //          callback, an unmap hook, or a guard of anything else, for which that caller may be waiting).
+    //          From inside a guard of the same T: WARN naming device, T and both places, and false; nothing
     //          changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {

@@ -196,6 +196,11 @@ source_place inside_at(const reader_set& readers) noexcept
     return found;
 }
 
+bool is_inside_anything() noexcept
+{
+    return inside_at({[](const void*, identity, identity) { return true; }, nullptr}).file != nullptr;
+}
+
 bool warn_if_inside(const char* function, devres_head* owner, const reader_set& readers, source_place where,
                     const char* what) noexcept
 {

@@ -318,6 +318,9 @@ bool has_readers(const reader_set& readers) noexcept;
 // Where this thread became one of them and still is; a null file if nowhere.
 source_place inside_at(const reader_set& readers) noexcept;
 
+// True if this thread is inside anything at all: another thread may then be waiting for it.
+bool is_inside_anything() noexcept;
+
 // True, after a WARN that names both places, if this thread is one of `readers`: waiting would never end
 // (V5). The WARN is in the name of `function`, and names `owner` and `what` (a type or a name) where they are
 // not null. `where` has no file if the caller of the library is not known, as in a destructor; the WARN then
