@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
 
 #include "device/scripted_device.h"
@@ -74,6 +75,22 @@ TEST_F(VisibilityTest, ExitWithoutEnterWarns) // M6
     drm_dev_exit(idx);
     EXPECT_EQ(1u, warns.take().size());
     EXPECT_EQ(0, drm_dev_unplug(drm));
+}
+
+// An exit after an enter that has failed: the number is whatever it was.
+TEST_F(VisibilityTest, ExitWithoutEnterLeavesTheGuardOfAContainerAlone) // M6, V1
+{
+    devres_ptr<int> regs;
+    ASSERT_EQ(0, parent.bind([&](const bound_device& b) { return devres_ptr<int>::create(b, &regs, 7); }));
+    EXPECT_EQ(0, drm_dev_unplug(drm));
+    const auto guard = regs.try_access();
+    int idx = 0;
+    EXPECT_FALSE(drm_dev_enter(drm, &idx));
+    drm_dev_exit(idx);
+    EXPECT_NE(std::string::npos, warns.take_one().find("drm_dev_exit: index 0"));
+    EXPECT_EQ(-EDEADLK, parent.unbind()) << "the guard is still there";
+    EXPECT_EQ(1u, warns.take().size());
+    EXPECT_EQ(7, *guard);
 }
 
 TEST_F(VisibilityTest, UnplugWaitsForThoseInsideButNotForAnotherDevice) // M5, M6, V3

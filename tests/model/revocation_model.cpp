@@ -21,7 +21,7 @@ struct world {
     using algorithm = devres::detail::revocation<sync<Form, Fault, Threads>>;
     using identity = devres::detail::identity;
 
-    static constexpr identity domain_id = 1;
+    static constexpr identity domain_id = algorithm::of_domain | 2;
     static constexpr identity object_id = 4;
     static constexpr identity other_id = 6; // another object of the domain, which nobody revokes
     static constexpr int alive = 1;
@@ -238,7 +238,7 @@ struct reused_slot : rl::test_suite<reused_slot<Form, Fault>, 3> {
 template <form Form, fault Fault, bool SaysAnObject = false>
 struct leftover_object : rl::test_suite<leftover_object<Form, Fault, SaysAnObject>, 2> {
     using types = world<Form, Fault, 2, 1, 1>;
-    static constexpr typename types::identity alone_id = SaysAnObject ? 9 : 8;
+    static constexpr typename types::identity alone_id = SaysAnObject ? types::algorithm::of_domain | 8 : 8;
     types w;
     typename types::algorithm::gate alone;
     typename sync<Form, Fault, 2>::template atomic<std::uint32_t> revoked;

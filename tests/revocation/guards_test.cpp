@@ -793,6 +793,22 @@ TEST_F(GuardsTest, LeavingANumberThatWasNotEnteredIsReportedInTheNameOfTheCaller
     EXPECT_NE(std::string::npos, warns.take_one().find("WARN: gadget_exit: index 0"));
 }
 
+// Also beyond the record, where the number is looked up.
+TEST_F(GuardsTest, ANumberDoesNotEndAGuardOfAnObjectOfADomain) // V1, M6
+{
+    const detail::domain_gate domain;
+    const detail::gate part;
+    std::vector<detail::reader_slot*> slots;
+    for (unsigned i = 0; i != detail::reader_record::capacity + 1; ++i) {
+        slots.push_back(detail::try_enter(domain, part, {"here.cpp", 1}));
+        detail::leave_index(detail::slot_index(slots.back()), "gadget_exit");
+        EXPECT_NE(std::string::npos, warns.take_one().find("WARN: gadget_exit: index"));
+        EXPECT_NE(0u, slots.back()->domain);
+    }
+    for (detail::reader_slot* slot : slots)
+        detail::leave(slot);
+}
+
 TEST_F(GuardsTest, NumbersOfDeeplyNestedSlotsLeadBackToThem) // V2
 {
     detail::gate gate;

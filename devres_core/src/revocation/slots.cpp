@@ -238,7 +238,7 @@ int slot_index_slow(const reader_slot* slot) noexcept
 void leave_index_slow(int index, const char* function) noexcept
 {
     reader_slot* slot = slot_at(index);
-    if (slot && slot->domain.load(std::memory_order_acquire) != 0)
+    if (slot && revoke::is_alone(*slot))
         leave(slot);
     else
         warn(function, nullptr, "index %d was not entered by this thread", index);

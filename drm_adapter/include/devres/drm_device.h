@@ -423,8 +423,10 @@ int drm_wait_event(drm_device* drm, Condition condition)
     return true;
 }
 
-// Leaves it, once. Not entered with this idx by this thread: WARN. A number is used again: a second exit may
-// end what this thread has entered since.
+// Leaves it, once. Not entered with this idx by this thread: WARN, also if a devres_ptr's guard has that
+// number. A number does not say of what it is, and is used again. So this is not detected: a second exit, or
+// one with a number that was never entered (such as 0), ends the section of any drm_device, or the guard of a
+// revocable, that this thread has entered with that number.
 inline void drm_dev_exit(int idx) noexcept
 {
     detail::leave_index(idx, "drm_dev_exit");

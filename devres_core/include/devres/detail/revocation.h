@@ -175,7 +175,8 @@ inline int slot_index(const reader_slot* slot) noexcept
     return offset < sizeof(reader_record::slots) ? static_cast<int>(offset) : slot_index_slow(slot);
 }
 
-// Leaves the slot of that number. Not entered by this thread: WARN, in the name of `function`.
+// Leaves the slot of that number, of a guard of one thing alone. Not entered by this thread, or with a guard
+// of an object of a domain: WARN, in the name of `function`. Which thing it is a guard of is not asked.
 inline void leave_index(int index, const char* function = "leave") noexcept
 {
     constexpr unsigned offsets = sizeof(reader_record::slots) - sizeof(reader_slot); // the bits of an offset
@@ -184,7 +185,7 @@ inline void leave_index(int index, const char* function = "leave") noexcept
     if (my_record && (offset & ~offsets) == 0) [[likely]] {
         // SAFETY: slots are the first member of the record.
         auto& slot = *reinterpret_cast<reader_slot*>(reinterpret_cast<char*>(my_record) + offset);
-        if (slot.domain.load(std::memory_order_relaxed) != 0) [[likely]] {
+        if (revoke::is_alone(slot)) [[likely]] {
             revoke::clear(slot, reader_announcements);
             return;
         }

@@ -41,9 +41,9 @@ struct revocation {
     // What one guard says it is inside of. Written by its reader, read by revokers. `domain` says whether it
     // means anything: 0 is nobody. A guard of one thing alone has that as its domain, and `object` is then a
     // leftover.
-    static constexpr identity of_domain = 1; // a bit in the identity of what has objects
-    static constexpr identity reserved = 2;  // nobody's: the slot is taken, and says nothing
-    static constexpr identity step = 2;      // from one identity to the next
+    static constexpr identity of_domain = identity{1} << 63; // a bit in the identity of what has objects
+    static constexpr identity reserved = 1;                  // nobody's: the slot is taken, and says nothing
+    static constexpr identity step = 1;                      // from one identity to the next
     struct slot {
         atomic<identity> domain;
         atomic<identity> object;
@@ -114,6 +114,13 @@ struct revocation {
             return;
         a.sequence.fetch_add(1, std::memory_order_seq_cst);
         Sync::wake_all(a.sequence);
+    }
+
+    // Reader: true if its own slot names one thing alone, neither nobody nor an object of a domain. It is one
+    // comparison, since of_domain is the sign bit.
+    static bool is_alone(const slot& s)
+    {
+        return static_cast<std::int64_t>(s.domain.load(std::memory_order_relaxed)) > 0;
     }
 
     // Revoker: what a slot names; `object` is 0 for a guard of one thing alone. False if nobody is inside.
