@@ -12,7 +12,6 @@
 #include <csignal>
 
 #include <devres/detail/report.h>
-#include <devres/detail/scoped_lock.h>
 
 namespace devres::detail {
 
@@ -65,7 +64,7 @@ reader_record* record_table::add_locked() noexcept
 reader_record* adopt_record() noexcept
 {
     const std::uint32_t me = thread_number();
-    const scoped_lock held(registry_lock);
+    const registry_section held;
     reader_record* mine = spare_records;
     if (mine)
         spare_records = mine->next_spare;
@@ -91,7 +90,7 @@ void give_record_back(reader_record* record) noexcept
         });
         record->loose_held = 0;
     }
-    const scoped_lock held(registry_lock);
+    const registry_section held;
     record->state.store(reader_record::life::orphaned, std::memory_order_relaxed);
     full_fence(); // see reclaim_if_orphaned()
     if (is_idle(*record))
@@ -105,7 +104,7 @@ void reclaim_if_orphaned(reader_record& record) noexcept
     full_fence();
     if (record.state.load(std::memory_order_relaxed) != reader_record::life::orphaned)
         return;
-    const scoped_lock held(registry_lock);
+    const registry_section held;
     if (record.state.load(std::memory_order_relaxed) == reader_record::life::orphaned && is_idle(record))
         make_spare_locked(record);
 }

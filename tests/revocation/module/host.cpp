@@ -4,6 +4,7 @@
 //
 //     host unload PLUGIN   unloads it while a thread that has read through it still runs (V12)
 //     host keys PLUGIN     loads it when all keys for thread-specific data are taken
+//     host fork PLUGIN     reads in its handlers around a fork, which are older than the library
 //     host load PLUGIN     only loads it
 #include <atomic>
 #include <cstdio>
@@ -14,6 +15,7 @@
 
 #include <dlfcn.h>
 #include <pthread.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 namespace {
@@ -31,10 +33,12 @@ struct plugin {
     {
         require(handle != nullptr, "the plug-in can be loaded");
         read = reinterpret_cast<const void* (*)()>(::dlsym(handle, "plugin_read"));
-        require(read != nullptr, "the plug-in has its function");
+        read_deeply = reinterpret_cast<bool (*)()>(::dlsym(handle, "plugin_read_deeply"));
+        require(read != nullptr && read_deeply != nullptr, "the plug-in has its functions");
     }
     void* handle;
     const void* (*read)();
+    bool (*read_deeply)();
 };
 
 void unload(const char* file)
@@ -81,16 +85,39 @@ void keys(const char* file)
     require(records.size() <= 3, "records are given back at a thread's end");
 }
 
+// Handlers before a fork run newest first, so the library's has run when the host's does; those after it run
+// oldest first.
+void fork(const char* file)
+{
+    static const plugin* loaded;
+    constexpr auto read = +[] { require(!loaded || loaded->read_deeply(), "a handler of a fork can read"); };
+    require(::pthread_atfork(read, read, read) == 0, "there is room for handlers");
+    const plugin p(file);
+    loaded = &p;
+    std::thread([] { // which has not read before
+        const pid_t child = ::fork();
+        require(child != -1, "a thread can fork");
+        require(loaded->read_deeply(), "parent and child can read");
+        if (child == 0)
+            std::_Exit(0);
+        int status = -1;
+        require(::waitpid(child, &status, 0) == child && status == 0, "all is well in the child");
+    })
+        .join();
+}
+
 } // namespace
 
 int main(int argc, char** argv)
 {
     ::alarm(60);
-    require(argc == 3, "host unload|keys|load PLUGIN");
+    require(argc == 3, "host unload|keys|fork|load PLUGIN");
     if (std::strcmp(argv[1], "unload") == 0)
         unload(argv[2]);
     else if (std::strcmp(argv[1], "keys") == 0)
         keys(argv[2]);
+    else if (std::strcmp(argv[1], "fork") == 0)
+        fork(argv[2]);
     else
         plugin{argv[2]};
     return 0;
