@@ -90,6 +90,28 @@ TEST_F(LongWaitTest, NamesWhatIsEndedAndEachGuardWithItsThreadAndPlaceAndGoesOnW
     warns.take();
 }
 
+TEST_F(LongWaitTest, NamesThirtyTwoGuardsAndSaysHowManyMoreThereAre) // V11
+{
+    revocable<tracked> r(&t);
+    std::vector<revocable<tracked>::guard> guards = take(32, r);
+    std::thread revoker([&] { r.revoke(); });
+    collect(2, "has waited"); // so the first report is whole
+    EXPECT_GE(count("waits for the guard"), 32u);
+    EXPECT_EQ(0u, count("more guards"));
+    guards.clear();
+    revoker.join();
+    warns.take();
+
+    revocable<tracked> crowded(&t);
+    guards = take(40, crowded);
+    std::thread second([&] { crowded.revoke(); });
+    collect(1, "waits for 8 more guards");
+    EXPECT_GE(count(": 40 inside"), 1u);
+    guards.clear();
+    second.join();
+    warns.take();
+}
+
 TEST_F(LongWaitTest, NamesDetachedGuardsAndThoseOfEndedThreads) // V11
 {
     revocable<tracked> r(&t);

@@ -55,7 +55,8 @@ devres_log_fn devres_set_log(devres_log_fn fn) noexcept;
 
 // A wait for readers that lasts longer than this is reported by a WARN, again after twice the time, and goes
 // on: what is being ended, and each guard that it waits for, with its thread and the place where it was taken
-// (V11). Waits that have begun keep the limit they began with. 0: never. Default: 10 seconds.
+// (V11); of more than 32 guards, how many more there are. Waits that have begun keep the limit they began
+// with. 0: never. Default: 10 seconds.
 // Returns:  the limit that was set before.
 unsigned devres_set_wait_warning(unsigned milliseconds) noexcept;
 

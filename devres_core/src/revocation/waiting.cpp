@@ -73,7 +73,8 @@ public:
     }
 
 private:
-    // So many guards are named, each in a line of its own, since a line is of bounded length.
+    // So many guards are named, each in a line of its own, since a line is of bounded length. The others are
+    // counted.
     static constexpr unsigned most = 32;
 
     void report() noexcept
@@ -104,6 +105,8 @@ private:
             warn(function_, owner_, "%swaits for the guard of %s taken at %s:%d", of.text(), whose,
                  guards[i].taken.file ? guards[i].taken.file : "?", guards[i].taken.line);
         }
+        if (count > most)
+            warn(function_, owner_, "%swaits for %u more guards", of.text(), count - most);
     }
 
     static source_place taken_at(const reader_slot& slot) noexcept
