@@ -65,8 +65,13 @@ device::~device()
 device* device_create(const char* name, device* parent) noexcept
 {
     auto* dev = new (std::nothrow) device(name, parent, [](device* d) { delete d; });
-    if (dev)
-        device_add(dev);
+    if (!dev)
+        return nullptr;
+    if (name && !dev->name_) { // there was no memory for the copy
+        put_device(dev);
+        return nullptr;
+    }
+    device_add(dev);
     return dev;
 }
 

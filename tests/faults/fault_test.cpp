@@ -482,7 +482,11 @@ void add_device(std::vector<call>& all)
     using enum without_memory;
     const auto nothing = [](world&) {};
     all.push_back({"device_create", may_fail, nothing,
-                   [](world& w) { return from_pointer(w.second_dev = device_create("second", w.parent)); },
+                   [](world& w) {
+                       device* made = w.second_dev = device_create("second", w.parent);
+                       return made && dev_name(made) != std::string_view("second") ? -EINVAL
+                                                                                   : from_pointer(made);
+                   },
                    [](world& w) { device_unregister(w.second_dev); }});
     all.push_back({"device", works, nothing, [](world& w) { // without memory for its name it has none
                        const device own("own", w.parent);

@@ -61,6 +61,7 @@ struct device {
 private:
     friend struct detail::device_core;
     friend class detail::device_tree;
+    friend device* device_create(const char* name, device* parent) noexcept;
     friend int device_add(device* dev) noexcept;
     friend device* get_device(device* dev) noexcept;
     friend void put_device(device* dev) noexcept;
@@ -157,7 +158,7 @@ struct bound_owner {
 // From then on a device_unregister_tree of its parent on another thread may put the reference that this
 // returns. Where that may happen, make it with `new device(name, parent, release)`, take a second reference
 // by get_device for as long as the pointer is needed, and then call device_register.
-// Returns:  null on no memory.
+// Returns:  null on no memory, also for the copy of the name.
 [[nodiscard]] device* device_create(const char* name, device* parent = nullptr) noexcept;
 
 // There for ported code; a device is initialised by its constructor.
@@ -196,9 +197,9 @@ device* get_device(device* dev) noexcept;
 void put_device(device* dev) noexcept;
 
 // Binds: calls probe, with a new binding (D2).
-// Returns:  0; -ENODEV not registered; -EBUSY bound already or resources present (WARN); probe's error, after
-//           everything that probe attached has been released and the device is as before; -EDEADLK from
-//           inside bind or unbind of this device.
+// Returns:  0; -EINVAL if an argument is null; -ENODEV not registered; -EBUSY bound already or resources
+//           present (WARN); -ENOMEM; probe's error, after everything that probe attached has been released
+//           and the device is as before; -EDEADLK from inside bind or unbind of this device.
 // Blocking: waits for a bind or unbind under way.
 [[nodiscard]] int device_driver_attach(const device_driver* driver, device* dev) noexcept;
 

@@ -27,15 +27,15 @@ public:
     ~drm_registration();
 
     // Takes a reference on `drm` and registers it. `*out` is changed only on success.
-    // Returns:  0, or the error of drm_dev_register.
+    // Returns:  0; -EINVAL if an argument is null; or the error of drm_dev_register.
     [[nodiscard]] static int create(drm_device* drm, drm_registration* out, unsigned long flags = 0) noexcept;
 
     // The same, owned by the parent's devres, where it is newer than what `load` attached: unplugged at
     // unbind, where its readers are waited for together with all others of the binding (D3). The release of a
     // group, or of all, from inside the drm_device's section cannot unplug it: WARN, and it goes at unbind.
-    // Returns:  0; -EINVAL if the drm_device's parent is another device; -EDEADLK, after a WARN, from inside
-    //           the drm_device's section, which an unbind would then wait for; -ENODEV if the binding is
-    //           closed; -ENOMEM; or the error of drm_dev_register.
+    // Returns:  0; -EINVAL if `drm` is null or its parent is another device; -EDEADLK, after a WARN, from
+    //           inside the drm_device's section, which an unbind would then wait for; -ENODEV if the binding
+    //           is closed; -ENOMEM; or the error of drm_dev_register.
     [[nodiscard]] static int create_owned_by_device(const bound_device& dev, drm_device* drm,
                                                     unsigned long flags = 0) noexcept;
 
