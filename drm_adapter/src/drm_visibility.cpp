@@ -127,7 +127,7 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
         return -EDEADLK;
     const kept_alive keep(drm);
     bool first = false;
-    bool own_hook = false;
+    bool own_hook = false; // or the first call's WARN handler, before all have left
     {
         const scoped_lock held(drm->files_lock_);
         first = drm->unplug_ == state::no;
@@ -138,13 +138,16 @@ int drm_core::unplug(drm_device* drm, const char* function, source_place where) 
         }
         own_hook = !first && drm->unplugger_ == this_thread();
     }
-    if (own_hook) { // the first one goes on when its hook has returned: a WARN handler, before all have left
+    // The first call may be waiting for this thread: if this is its own hook, or if an `unmap` hook revokes
+    // what this thread is inside of. So only the readers are waited for. A release callback waits for the
+    // hooks as well, since what they use goes after it, unless the first call waits for this thread as a
+    // reader.
+    if (!first &&
+        (own_hook || (release_scope::active() ? inside_at(inside).file != nullptr : is_inside_anything()))) {
         if (waits)
             wait_for_readers(inside, function, &drm->devres);
         return 0;
     }
-    if (!first && !waits && inside_at(inside).file) // the first one may wait for this thread
-        return 0;
     if (!first) {
         wait_until(drm, function, [drm] {
             const scoped_lock held(drm->files_lock_);

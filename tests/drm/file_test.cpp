@@ -7,11 +7,14 @@
 #include <thread>
 #include <vector>
 
+#include <unistd.h>
+
 #include <gtest/gtest.h>
 
 #include <devres/devres_ptr.h>
 #include <devres/drm_managed.h>
 #include <devres/drm_registration.h>
+#include <devres/revocable.h>
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
@@ -95,6 +98,46 @@ TEST_F(DrmFileTest, UnmapMayRevokeWhatAnUnbindIsReleasing) // V6, M5, D3
     unplugger.join();
     c.close();
     drm_dev_put(registered);
+}
+
+// The hook waits for the guard, and the first unplug for the hook.
+TEST_F(DrmFileTest, FromInsideAContainerThatUnmapRevokesASecondUnplugDoesNotWaitForTheHook) // M5, V1
+{
+    scripted_device dev("other");
+    devres_ptr<int> bar;
+    ASSERT_EQ(0, dev.bind([&](const bound_device& b) { return devres_ptr<int>::create(b, &bar, 1); }));
+    client c(drm);
+    driver.on.unmap = [&](drm_device*, drm_file*) { EXPECT_TRUE(bar.revoke()); };
+    std::thread unplugger;
+    {
+        const auto guard = bar.try_access();
+        unplugger = std::thread([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+        while (!bar.is_revoked())
+            std::this_thread::yield();
+        EXPECT_EQ(0, drm_dev_unplug(drm));
+        EXPECT_EQ(1, *guard);
+    }
+    unplugger.join();
+}
+
+TEST_F(DrmFileTest, FromInsideAnotherGuardASecondUnplugWaitsForThoseInsideTheSectionAllTheSame) // M5
+{
+    const revocable<int> another(1);
+    const pid_t me = ::gettid();
+    std::atomic<bool> left{false};
+    const inside_until_unplugged reader(drm, [&] {
+        await_asleep(me);
+        left = true;
+    });
+    std::thread first([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
+    while (!drm_dev_is_unplugged(drm))
+        std::this_thread::yield();
+    {
+        const auto guard = another.try_access();
+        EXPECT_EQ(0, drm_dev_unplug(drm));
+        EXPECT_TRUE(left);
+    }
+    first.join();
 }
 
 TEST_F(DrmFileTest, IoctlGivesWhatTheHandlerReturnedAndEINVALForWhatTheDriverDoesNotHave) // M7

@@ -14,6 +14,7 @@
 
 #include <devres/devres_ptr.h>
 #include <devres/drm_registration.h>
+#include <devres/revocable.h>
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
@@ -627,6 +628,8 @@ TEST_F(RegistrationTest, UnbindWaitsForWhoUnplugsOnAnotherThread) // X2, M5
     client file(drm);
     std::thread unplugger([&] { EXPECT_EQ(0, drm_dev_unplug(drm)); });
     unmapping.pass();
+    const revocable<int> another(1);
+    const auto guard = another.try_access(); // no reason to release what the hook may use
     EXPECT_EQ(0, parent.unbind());
     EXPECT_EQ((events{"unmap"}), log.take());
     unplugger.join();

@@ -183,7 +183,8 @@ void drm_dev_unregister(drm_device* drm) noexcept;
 
 // The hardware is gone: closes the section, waits for those inside, ends visibility, wakes blocked file
 // operations, and has each open file's hardware mappings taken away. A second call waits for the first and
-// does nothing.
+// does nothing. From inside a guard of anything else, which an `unmap` hook may be revoking, it waits for
+// those inside but not for the hooks, unless it comes from a release callback.
 // Returns:  0; -EDEADLK, after a WARN naming both places and with nothing changed, from inside the section.
 // Blocking: until every reader inside this drm_device has left.
 int drm_dev_unplug(drm_device* drm, const char* file = __builtin_FILE(),
