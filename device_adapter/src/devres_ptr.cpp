@@ -7,6 +7,7 @@
 
 #include <devres/devres_ptr.h>
 
+#include <optional>
 #include <utility>
 
 #include <devres/detail/report.h>
@@ -118,14 +119,18 @@ bool container_block::revoke_for(devres_head* head, source_place where) noexcept
     // While unbind releases, a callback leaves its siblings to it, each at its place in the order (C11, V6).
     if (!owner->domain().is_open() && release_scope::active())
         return false;
+    // Whoever has the T (unbind, or the release of a group) may wait for who is inside anything else on the
+    // way to it, as when what is newer than T unplugs a drm_device or unregisters another device. So such a
+    // one does not wait for it, as if it were a release callback.
+    std::optional<release_scope> does_not_wait;
+    if (is_inside_anything())
+        does_not_wait.emplace();
     if (state.begin_revoke(where, "revoke", head, ops->name) != revocable_state::outcome::done)
         return false;
     if (end_early())
         return true;
-    // Once unbind is over there is nobody to wait for: what its end has cut off (C12) is never gone. Before
-    // that, whoever has the T (unbind, or the release of a group) may wait for this thread on the way to it,
-    // as when what is newer than T unplugs a drm_device or unregisters another device.
-    if (head && revocable_state::may_wait_for_another())
+    // Once unbind is over there is nobody to wait for: what its end has cut off (C12) is never gone.
+    if (head && !release_scope::active())
         state.wait_until_gone("revoke", head, ops->name);
     return false;
 }

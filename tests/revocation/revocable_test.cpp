@@ -197,26 +197,6 @@ TEST_F(RevocableTest, LoserInsideAReleaseCallbackReturnsAtOnce) // V1, V6
     EXPECT_EQ(0, slow.tracked_objects.destroyed);
 }
 
-TEST_F(RevocableTest, LoserInsideAGuardOfAnObjectThatTheDestructorRevokesReturnsAtOnce) // V1
-{
-    tracking t_of_part;
-    revocable<tracked> part(&t_of_part);
-    revocable<tracked> whole(&t);
-    t.in_destructor = [&] { EXPECT_TRUE(part.revoke()); };
-    std::thread winner;
-    {
-        const auto inside = part.try_access();
-        winner = std::thread([&] { EXPECT_TRUE(whole.revoke()); });
-        while (!part.is_revoked())
-            std::this_thread::yield();
-        EXPECT_FALSE(whole.revoke());
-        EXPECT_EQ(0, t.destroyed);
-    }
-    winner.join();
-    EXPECT_EQ(1, t.destroyed);
-    EXPECT_EQ(1, t_of_part.destroyed);
-}
-
 TEST_F(RevocableTest, LoserInsideADestructorThatTheLibraryRunsReturnsAtOnce) // V1, V6
 {
     revoke_under_way slow;

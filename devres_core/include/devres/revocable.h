@@ -156,9 +156,6 @@ public:
     // Requires: claimed by the caller. Changes nothing if the object is gone meanwhile.
     void give_up_claim() noexcept;
     void wait_until_gone(const char* function, devres_head* owner, const char* what) noexcept;
-    // False if another thread that is to destroy an object may be waiting for the calling one: inside a
-    // release callback (V6), or a guard of anything.
-    static bool may_wait_for_another() noexcept;
 
 private:
     enum : std::uint32_t { live, claimed, dead };
@@ -211,8 +208,7 @@ public:
 
     // Closes, waits for those inside, destroys the T.
     // Returns: true for the one caller who did it. Others return false when the T is gone, or at once inside
-    //          a release callback or a guard of anything else, for which that caller may be waiting. From
-    //          inside a guard of this object: WARN and false, nothing changed (V5).
+    //          a release callback. From inside a guard of this object: WARN and false, nothing changed (V5).
     bool revoke(const char* file = __builtin_FILE(), int line = __builtin_LINE()) noexcept
     {
         return finish(state_.begin_revoke({file, line}, "revoke", nullptr, detail::type_name<T>));

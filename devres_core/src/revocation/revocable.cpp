@@ -19,7 +19,7 @@ revocable_state::outcome revocable_state::begin_revoke(source_place where, const
     if (warn_if_inside(function, owner, readers, where, what))
         return outcome::inside;
     gate_.close();
-    if (!claim() && (!may_wait_for_another() || !claim_or_wait(function, owner, what)))
+    if (release_scope::active() ? !claim() : !claim_or_wait(function, owner, what))
         return outcome::lost;
     const release_scope does_not_wait; // the WARN handler of a long wait, for this very revoke
     wait_for_readers(readers, function, owner, what);
@@ -44,11 +44,6 @@ revocable_state::outcome revocable_state::begin_destroy(source_place where, cons
     if (!is_gone() && inside_at(reader_set(gate_)).file)
         bug("~revocable", nullptr, "destroyed from inside its own guard");
     return begin_revoke(where, "~revocable", nullptr, what);
-}
-
-bool revocable_state::may_wait_for_another() noexcept
-{
-    return !release_scope::active() && !is_inside_anything();
 }
 
 bool revocable_state::claim() noexcept
