@@ -3,8 +3,11 @@
 // What <devres/posix.h> takes from the system goes back with its owner, newest first, and at once on failure.
 #include "core/core_test.h"
 #include "support/threads.h"
+#include "support/tripwire.h"
 
+#include <array>
 #include <atomic>
+#include <filesystem>
 #include <memory>
 #include <thread>
 #include <utility>
@@ -288,12 +291,13 @@ struct releases_when_moved {
     }
     releases_when_moved& operator=(releases_when_moved&&) = delete;
     ~releases_when_moved() { log->add("destroyed"); }
-    void operator()(const devres_stop& stop) const { EXPECT_EQ(-ECANCELED, stop.wait_readable(-1)); }
+    void operator()(const devres_stop&) const { log->add("called"); }
     event_log* log;
     int* released;
 };
 
 // A8, C13: a release that comes to a thread in the making leaves it to the one who makes it, who joins it.
+// Its body is not called.
 TEST_F(DevresPosixTest, AThreadThatIsReleasedInTheMakingIsJoined)
 {
     int released = -1;
@@ -309,17 +313,82 @@ TEST_F(DevresPosixTest, AThreadThatIsReleasedInTheMakingIsJoined)
     EXPECT_THAT(warnings.take(), ElementsAre(HasSubstr("devres_thread")));
 }
 
+// The thread of this process that is neither of these, once there is one.
+pid_t third_thread(pid_t first, pid_t second)
+{
+    for (;;)
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/task")) {
+            const pid_t thread = std::stoi(entry.path().filename());
+            if (thread != first && thread != second)
+                return thread;
+        }
+}
+
+// Has another thread start one, and holds it up when that is made and not attached.
+class late_start {
+public:
+    explicit late_start(bench_owner* owner)
+        : starter_([this, owner] {
+              starter_number_ = gettid();
+              name_.arm();
+              const auto body = [this](const devres_stop& stop) {
+                  has_begun_.open();
+                  EXPECT_EQ(-ECANCELED, stop.wait_readable(stop.fd()));
+              };
+              result_ = managed::thread(owner, body, name_.object().data());
+          })
+    {
+        name_.await(); // it is read when the thread is there
+        await_asleep(third_thread(gettid(), starter_number_));
+    }
+
+    const doorway& has_begun() const { return has_begun_; }
+    // Returns: what managed::thread() has returned.
+    int go_on()
+    {
+        name_.let_go();
+        starter_.join();
+        return result_;
+    }
+
+private:
+    tripwire<std::array<char, 16>> name_{{"late"}};
+    doorway has_begun_;
+    std::atomic<pid_t> starter_number_{0};
+    int result_ = -1;
+    std::thread starter_;
+};
+
+// A8: a body begins when its thread is attached, whatever holds up the one who starts it.
+TEST_F(DevresPosixTest, ABodyBeginsWhenItsThreadIsAttached)
+{
+    late_start late(&owner);
+    EXPECT_FALSE(late.has_begun().is_open());
+    EXPECT_EQ(0, late.go_on());
+    late.has_begun().pass();
+    EXPECT_EQ(1, devres_drain(&owner));
+}
+
+// A8: and never, if a release came first.
+TEST_F(DevresPosixTest, ABodyNeverBeginsIfAReleaseCameFirst)
+{
+    late_start late(&owner);
+    EXPECT_EQ(0, devres_release_all(head));
+    EXPECT_EQ(-ECANCELED, late.go_on());
+    EXPECT_FALSE(late.has_begun().is_open());
+    EXPECT_THAT(warnings.take_one(), HasSubstr("devres_thread"));
+}
+
 struct stops_itself {
     devres_thread** thread;
     bench_owner* owner;
     const doorway* may_begin;
     void operator()(const devres_stop&) const
     {
+        if (!thread)
+            devres_drain(owner); // at once, whether or not managed::thread() has returned
         may_begin->pass();
-        if (thread)
-            managed::stop_thread(owner, *thread);
-        else
-            devres_drain(owner);
+        managed::stop_thread(owner, *thread);
     }
 };
 [[noreturn]] void run_a_thread_that_stops_itself(bool or_ends_its_owner)

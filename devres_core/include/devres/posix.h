@@ -170,13 +170,14 @@ template <managed_owner_ref R, class T>
 
 // --- Threads ---------------------------------------------------------------------------------------------
 
-// Starts a thread that runs body(const devres_stop&). At release it is asked to stop and joined, and its body
-// is destroyed; so what it uses has to be attached before it, and it must not wait for what only its owner's
-// end brings. `name` (15 characters) is what ps and gdb show. `*thread`, if given, is for stop_thread.
+// Starts a thread that runs body(const devres_stop&), once it is attached. At release it is asked to stop and
+// joined, and its body is destroyed; so what it uses has to be attached before it, and it must not wait for
+// what only its owner's end brings. `name` (15 characters) is what ps and gdb show. `*thread`, if given, is
+// for stop_thread.
 // The body must neither stop its own thread nor end its owner, as by dropping the last reference or unbinding
 // the device: the thread would wait for itself. BUG, naming the owner, the thread and the body.
-// Returns:  0 or -errno; the body has then not been called. -ECANCELED after a WARN if the owner was released
-//           before the thread was attached: it has been stopped and joined (A8).
+// Returns:  0; else -errno, and the body is not called: -ECANCELED after a WARN if the owner was released
+//           before the thread was attached (A8).
 template <managed_owner_ref R, class F>
     requires std::is_invocable_v < std::decay_t<F>
 &, const devres_stop& > [[nodiscard]] int thread(const R& owner, F&& body, const char* name = nullptr,

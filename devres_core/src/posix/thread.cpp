@@ -5,8 +5,11 @@
 // Thread safety: the thread's body sees only the devres_stop; everything else happens on the threads that
 // start and release it.
 // Invariants
-// 1. The thread runs before its resource is whole (A8), so whoever releases it finds a thread to join.
-// 2. The eventfd and the callable live as long as the object, and the object until the thread is joined.
+// 1. The thread is made before its resource is whole (A8), so whoever releases it finds a thread to join.
+// 2. It calls its body once the resource is whole, and not at all if a release came first: it waits for the
+//    resource's state to say which. So a body that ends its owner finds its own thread on the list, and does
+//    not wait for the one who starts it.
+// 3. The eventfd and the callable live as long as the object, and the object until the thread is joined.
 
 #include <devres/posix.h>
 
@@ -20,6 +23,9 @@
 #include <unistd.h>
 
 #include <devres/detail/report.h>
+
+#include "env/posix/futex.h"
+#include "list/state.h"
 
 namespace devres {
 
@@ -55,15 +61,33 @@ public:
         if (::pthread_equal(thread_, ::pthread_self()))
             would_join_itself(head);
         ::eventfd_write(stop_.fd_, 1);
+        let_begin(detail::resource::of(this));
         ::pthread_join(thread_, nullptr);
     }
+
+    // The state of `res`, whose thread waits until that is decided, has changed. Uses the address only: a
+    // thread that runs may have been released meanwhile.
+    static void let_begin(const detail::resource* res) noexcept { detail::futex_wake(res->state, 1); }
 
 private:
     static void* run(void* self) noexcept
     {
-        const auto* thread = static_cast<const devres_thread*>(self); // SAFETY: what start() handed over
-        thread->body_->call(thread->callable_, thread->stop_);
+        auto* thread = static_cast<devres_thread*>(self); // SAFETY: what start() handed over
+        if (thread->await_decision() == detail::life_state::listed)
+            thread->body_->call(thread->callable_, thread->stop_);
         return nullptr;
+    }
+
+    // Returns: listed once the resource is whole; abandoned if it was released before, and is to be joined.
+    detail::life_state await_decision() noexcept
+    {
+        const detail::resource* res = detail::resource::of(this);
+        for (;;) {
+            const auto state = detail::resource_state::of(res, std::memory_order_acquire);
+            if (state.life() != detail::life_state::constructing)
+                return state.life();
+            detail::futex_wait(res->state, state.bits());
+        }
     }
 
     [[noreturn]] void would_join_itself(devres_head* head) const noexcept
@@ -152,8 +176,10 @@ int start_thread(construction& place, void* callable, const thread_body* body, c
         made->~devres_thread();
         return err;
     }
+    const resource* res = resource::of(made);
     if (!place.commit())
         return -ECANCELED; // released meanwhile, and joined
+    devres_thread::let_begin(res);
     if (thread)
         *thread = made;
     return 0;
