@@ -247,6 +247,26 @@ TEST_F(DevresPosixTest, WaitingTimesOut)
     EXPECT_EQ(1u, warnings.take().size());
 }
 
+// What is not open is an error at once, as read(2) has it, and does not hide a stop.
+TEST_F(DevresPosixTest, WhatIsNotOpenIsAnError)
+{
+    doorway may_stop;
+    auto body = [&](const devres_stop& stop) {
+        char byte = 0;
+        for (const int fd : {-1, 1 << 20}) // a read would sleep if the wait does
+            if (stop.wait_readable(fd, 0) != -EBADF || stop.read(fd, &byte, 1) != -EBADF)
+                log.add("no error for " + std::to_string(fd));
+        may_stop.open();
+        EXPECT_EQ(-ECANCELED, stop.wait_readable(stop.fd()));
+        EXPECT_EQ(-ECANCELED, stop.read(-1, &byte, 1));
+    };
+    devres_thread* thread = nullptr;
+    ASSERT_EQ(0, managed::thread(&owner, body, nullptr, &thread));
+    may_stop.pass();
+    EXPECT_EQ(0, managed::stop_thread(&owner, thread));
+    EXPECT_THAT(log.take(), ::testing::IsEmpty());
+}
+
 // Has another thread release all that the owner has.
 devres_head* to_release = nullptr;
 int release_elsewhere()
@@ -272,7 +292,7 @@ TEST_F(DevresPosixTest, AThreadThatIsReleasedAsSoonAsItIsAttachedIsJoined)
     devres_set_log(&release_when_attached);
     to_release = head;
     auto body = [this, end = std::make_unique<tells_its_end>(&log)](const devres_stop& stop) {
-        EXPECT_EQ(-ECANCELED, stop.wait_readable(-1));
+        EXPECT_EQ(-ECANCELED, stop.wait_readable(stop.fd()));
         log.add("stopped");
     };
     EXPECT_EQ(0, managed::thread(&owner, std::move(body)));

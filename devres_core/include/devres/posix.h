@@ -74,14 +74,18 @@ public:
     // True once the owner wants the thread to return.
     bool requested() const noexcept;
 
-    // Readable, and stays so, once a stop is requested: for the thread's own poll or epoll.
+    // Readable, and stays so, once a stop is requested: for the thread's own poll or epoll. A thread that
+    // waits for nothing else calls wait_readable(stop.fd()).
     int fd() const noexcept { return fd_; }
 
     // Sleeps until `fd` can be read, at most so long (-1: for ever).
-    // Returns:  0; -ECANCELED if a stop is requested, whatever there is to read; -ETIMEDOUT; -errno.
+    // Returns:  0; -ECANCELED if a stop is requested, whatever there is to read; -ETIMEDOUT; -errno, which is
+    //           -EBADF at once if `fd` is not open.
     int wait_readable(int fd, int milliseconds = -1) const noexcept;
 
     // A read that a stop wakes: as read(2), with -errno for errors and -ECANCELED if a stop is requested.
+    // What others read as well must be O_NONBLOCK: else one that wakes up after another has taken everything
+    // sleeps in read(2), where no stop wakes it.
     ssize_t read(int fd, void* buffer, std::size_t bytes) const noexcept;
 
 private:

@@ -116,6 +116,8 @@ bool devres_stop::requested() const noexcept
 
 int devres_stop::wait_readable(int fd, int milliseconds) const noexcept
 {
+    if (fd < 0) // which poll(2) would ignore
+        return requested() ? -ECANCELED : -EBADF;
     pollfd events[] = {{fd_, POLLIN, 0}, {fd, POLLIN, 0}};
     for (;;) {
         const int ready = ::poll(events, 2, milliseconds);
