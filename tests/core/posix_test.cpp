@@ -178,6 +178,31 @@ TEST_F(DevresPosixTest, AdoptsAUniquePtr)
     EXPECT_THAT(log.take(), ElementsAre("destroyed"));
 }
 
+// Ends what it is being moved into.
+struct drains_when_moved {
+    explicit drains_when_moved(bench_owner* o) : owner(o), held(std::make_unique<int>()) {}
+    drains_when_moved(drains_when_moved&& other) noexcept : owner(other.owner), held(std::move(other.held))
+    {
+        devres_drain(owner);
+    }
+    drains_when_moved& operator=(drains_when_moved&&) = delete;
+    void operator()() const {}
+    bench_owner* owner;
+    std::unique_ptr<int> held;
+};
+
+// A8: what was moved and went with its owner was taken, as a callable is.
+TEST_F(DevresPosixTest, WhatIsReleasedWhileItIsAdoptedWasTaken)
+{
+    drains_when_moved object(&owner);
+    drains_when_moved callable(&owner);
+    EXPECT_EQ(0, managed::adopt(&owner, std::move(object)));
+    EXPECT_EQ(0, managed::add_action(&owner, std::move(callable)));
+    EXPECT_TRUE(!object.held && !callable.held);
+    EXPECT_EQ(0u, listed());
+    EXPECT_EQ(2u, warnings.take().size());
+}
+
 // --- Threads -----------------------------------------------------------------------------------------------
 
 // A thread in a blocking read is woken, returns, and is joined before its body is destroyed.

@@ -276,7 +276,8 @@ template <auto Action, managed_owner_ref R, class D>
 
 // A callable without arguments, moved into managed memory (A9). `handle`, if given, can cancel or run it; it
 // lets go of what it referred to before, even if to move the callable throws.
-// Returns:  0 or -ENOMEM. What moving the callable throws is rethrown and leaves nothing behind.
+// Returns:  0, also if the owner was released meanwhile, and the callable with it (A8); -ENOMEM. What moving
+//           the callable throws is rethrown and leaves nothing behind.
 template <managed_owner_ref R, detail::callable_without_arguments F>
 [[nodiscard]] int add_action(const R& owner, F&& f, devres_action* handle = nullptr)
 {
@@ -484,8 +485,8 @@ template <class T, managed_owner_ref R>
 // Makes a T in managed memory; it is destroyed at its place in the release order. The place is taken before
 // the constructor runs, so what that attaches is newer than the T and goes before it. Over-aligned types are
 // fine.
-// Returns:  the object; null without memory. What the constructor throws is rethrown; the place is then given
-//           back.
+// Returns:  the object; null without memory, or if the owner was released meanwhile, and the object with it
+//           (WARN). What the constructor throws is rethrown; the place is then given back.
 template <class T, managed_owner_ref R, class... Args>
 [[nodiscard]] T* create(const R& owner, Args&&... args)
 {

@@ -162,14 +162,20 @@ template <managed_owner_ref R>
 
 // --- Objects that own something --------------------------------------------------------------------------
 
-// Moves a unique_ptr, a lock, or any other object whose destructor gives something back, into the owner. On
-// failure it is as it was.
-// Returns:  0 or -ENOMEM.
+// Moves a unique_ptr, a lock, or any other object whose destructor gives something back, into the owner.
+// Returns:  0: the object is the owner's, or went with it if that was released meanwhile (A8); -ENOMEM, and
+//           it is as it was. What moving it throws is rethrown.
 template <managed_owner_ref R, class T>
     requires(!std::is_lvalue_reference_v<T>)
 [[nodiscard]] int adopt(const R& owner, T&& object)
 {
-    return create<T>(owner, std::forward<T>(object)) ? 0 : -ENOMEM;
+    detail::construction place(detail::head_of(owner), &detail::object_resource<std::remove_cv_t<T>>::ops,
+                               sizeof(T), alignof(T));
+    if (!place)
+        return -ENOMEM;
+    detail::construct_at<T>(place.memory(), std::forward<T>(object));
+    place.commit();
+    return 0;
 }
 
 // --- Threads ---------------------------------------------------------------------------------------------
