@@ -462,6 +462,35 @@ TEST(DevresPosixDeathTest, AThreadThatEndsItsOwnerAborts)
         "BUG: thread: bench \"bench-1\": thread \"selfish\", which runs .*stops_itself, stops itself");
 }
 
+// What the threads of an action that adds for ever have done.
+struct endless {
+    bench_owner* owner;
+    int attached = 0;
+    std::atomic<int> ended{0};
+};
+void attach_again(endless* all)
+{
+    ASSERT_EQ(0, managed::add_action(all->owner, attach_again, all));
+    const auto body = [all](const devres_stop& stop) {
+        EXPECT_EQ(-ECANCELED, stop.wait_readable(stop.fd()));
+        ++all->ended;
+    };
+    ASSERT_EQ(0, managed::thread(all->owner, body));
+    ++all->attached;
+}
+
+// C12: a cut-off frees no memory that a thread still runs in.
+TEST_F(DevresPosixTest, AThreadThatIsCutOffIsJoined)
+{
+    static endless all; // static: without the join, threads would outlive the test
+    all.owner = &owner;
+    attach_again(&all);
+    devres_drain(&owner);
+    EXPECT_EQ(devres_max_passes + 1, all.attached);
+    EXPECT_EQ(all.attached, all.ended);
+    EXPECT_THAT(warnings.take_one(), HasSubstr("still being added"));
+}
+
 struct alignas(64) over_aligned_body {
     explicit over_aligned_body(bool* fine) : aligned(fine) {}
     bool* aligned;

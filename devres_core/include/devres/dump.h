@@ -60,7 +60,9 @@ void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 
 // Lists an owner for devres_dump_all(): another thread may ask for its kind and name from then until end().
 // A class of your own declares one as its last member, behind the head and whatever the head's name is read
-// from; if its destructor changes any of that it calls end() first.
+// from; if its destructor changes any of that it calls end() first. Its objects must not be made in managed
+// memory (A8) of an owner whose end may be cut off (C12): they are then freed without that destructor, and
+// stay listed.
 class devres_listed {
 public:
     devres_listed() noexcept = default; // lists nothing until begin()

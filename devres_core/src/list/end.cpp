@@ -165,6 +165,8 @@ private:
             const resource_state state = resource_state::of(res);
             if (state.life() == life_state::constructing && mine_.abandon(res))
                 continue;
+            if (res->ops->quiesce)
+                res->ops->quiesce(mine_.head_, res);
             if (state.storage() == storage_kind::callers) {
                 set_life(res, life_state::idle);
                 continue;

@@ -158,7 +158,13 @@ void end_started(devres_head* head, resource* res) noexcept
     thread->~devres_thread();
 }
 
-constexpr resource_ops started{resource_kind::object, &end_started, type_name<devres_thread>};
+// At a cut-off (C12): its body would run out of freed memory, and use what is freed with it.
+void join_started(devres_head* head, resource* res) noexcept
+{
+    static_cast<devres_thread*>(res->payload())->stop_and_join(head); // SAFETY: as above
+}
+
+constexpr resource_ops started{resource_kind::object, &end_started, type_name<devres_thread>, &join_started};
 
 } // namespace
 

@@ -41,6 +41,9 @@ struct resource_ops {
     // Runs the resource's own code, with no lock held; null if it has none. Never throws.
     void (*release)(devres_head* head, resource* res);
     const char* name; // for messages; null if the resource itself knows better
+    // Called before memory is freed without a release (C12): afterwards nobody uses the payload, or what is
+    // older on the head, any more. With no lock held; attaches nothing. Null if nobody did.
+    void (*quiesce)(devres_head* head, resource* res) = nullptr;
 };
 
 // A callable ends in one of two ways: `release` calls and destroys it, `drop` only destroys it.
