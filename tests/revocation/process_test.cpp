@@ -23,6 +23,7 @@
 #include "revocation/reader_elsewhere.h"
 #include "revocation/records.h"
 #include "revocation/tracked.h"
+#include "support/child.h"
 #include "support/environment.h"
 #include "support/long_wait.h"
 #include "support/threads.h"
@@ -35,22 +36,6 @@ using object = revocable<tracked>;
 
 class ForkTest : public testing::Test {
 protected:
-    // Runs `body` in a child; true if it came to its end and said true.
-    template <class Body>
-    bool in_child(Body body)
-    {
-        const pid_t child = ::fork();
-        if (child == 0) {
-            ::alarm(20);
-            ::_exit(body() ? 0 : 1);
-        }
-        int status = -1;
-        EXPECT_EQ(child, ::waitpid(child, &status, 0));
-        if (WIFSIGNALED(status))
-            ADD_FAILURE() << "the child was ended by signal " << WTERMSIG(status);
-        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-    }
-
     tracking t;
 };
 

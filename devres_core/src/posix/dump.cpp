@@ -13,11 +13,11 @@
 
 #include <unistd.h>
 
-#include <devres/detail/scoped_lock.h>
 #include <devres/devres.h>
 
 #include "env/env.h"
 #include "env/posix/origins.h"
+#include "env/posix/process_lock.h"
 #include "env/posix/symbol.h"
 #include "list/two_step.h"
 
@@ -253,7 +253,7 @@ void write_to_fd(void* context, const char* text, std::size_t bytes) noexcept
 struct listed_owners {
     static void add(devres_listed* one) noexcept
     {
-        const scoped_lock held(lock_);
+        const scoped_lock held(process_lock);
         one->older_ = newest_;
         one->newer_ = nullptr;
         if (newest_)
@@ -265,19 +265,19 @@ struct listed_owners {
     }
     static void remove(devres_listed* one) noexcept
     {
-        lock_.acquire();
+        process_lock.acquire();
         devres_head* const head = std::exchange(one->head_, nullptr); // no dump begins with it any more
         wait_clock clock;
         for (std::uint32_t dumps = one->dumps_; dumps != 0; dumps = one->dumps_) {
-            lock_.release();
+            process_lock.release();
             if (env_wait(one->dumps_, dumps, clock))
                 warn("devres_listed", head, "has waited %lu ms for a dump of it, whose sink is still running",
                      clock.milliseconds());
-            lock_.acquire();
+            process_lock.acquire();
         }
         (one->older_ ? one->older_->newer_ : oldest_) = one->newer_;
         (one->newer_ ? one->newer_->older_ : newest_) = one->older_;
-        lock_.release();
+        process_lock.release();
     }
     static void dump_all(output& out, devres_format format) noexcept
     {
@@ -285,34 +285,32 @@ struct listed_owners {
         const char* separator = "";
         if (json)
             out.add("[");
-        lock_.acquire();
+        process_lock.acquire();
         const std::uint64_t last = last_number_; // else it would never end if others are listed all the time
         for (devres_listed* one = oldest_; one && one->number_ <= last; one = one->newer_) {
             devres_head* head = one->head_;
             if (!head)
                 continue;
             ++one->dumps_;
-            lock_.release(); // it stays, and keeps its place, until the count is taken back
+            process_lock.release(); // it stays, and keeps its place, until the count is taken back
             out.add("%s", separator);
             dump(head, out, format);
             separator = json ? ",\n" : "";
-            lock_.acquire();
+            process_lock.acquire();
             --one->dumps_;
             env_wake(one->dumps_);
         }
-        lock_.release();
+        process_lock.release();
         if (json)
             out.add("]\n");
     }
 
 private:
-    static constinit lock lock_;
-    static constinit devres_listed* oldest_;
-    static constinit devres_listed* newest_;
-    static constinit std::uint64_t last_number_;
+    static constinit devres_listed* oldest_ DEVRES_GUARDED_BY(process_lock);
+    static constinit devres_listed* newest_ DEVRES_GUARDED_BY(process_lock);
+    static constinit std::uint64_t last_number_ DEVRES_GUARDED_BY(process_lock);
 };
 
-constinit lock listed_owners::lock_;
 constinit devres_listed* listed_owners::oldest_ = nullptr;
 constinit devres_listed* listed_owners::newest_ = nullptr;
 constinit std::uint64_t listed_owners::last_number_ = 0;

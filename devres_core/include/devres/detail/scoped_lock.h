@@ -8,15 +8,16 @@
 
 namespace devres::detail {
 
+template <class Lock>
 class DEVRES_SCOPED_CAPABILITY [[nodiscard]] scoped_lock {
 public:
-    explicit scoped_lock(lock& l) noexcept DEVRES_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
+    explicit scoped_lock(Lock& l) noexcept DEVRES_ACQUIRE(l) : lock_(l) { lock_.acquire(); }
     ~scoped_lock() DEVRES_RELEASE() { lock_.release(); }
     scoped_lock(const scoped_lock&) = delete;
     scoped_lock& operator=(const scoped_lock&) = delete;
 
 private:
-    lock& lock_;
+    Lock& lock_;
 };
 
 } // namespace devres::detail

@@ -12,9 +12,8 @@
 #include <execinfo.h>
 #endif
 
-#include <devres/detail/scoped_lock.h>
-
 #include "env/env.h"
+#include "env/posix/process_lock.h"
 #include "env/posix/source_line.h"
 #include "env/posix/symbol.h"
 
@@ -33,24 +32,25 @@ struct entry {
 // what is next attached at that address.
 class origin_table {
 public:
-    void put(entry* fresh) noexcept
+    // Returns: the entry that is not needed, for the caller to free, or null.
+    entry* put(entry* fresh) noexcept
     {
-        const scoped_lock held(lock_);
+        const scoped_lock held(process_lock);
         entry*& bucket = bucket_of_locked(fresh->resource);
         for (entry* e = bucket; e; e = e->next)
             if (e->resource == fresh->resource) {
                 e->code = fresh->code;
                 e->attached = fresh->attached;
-                std::free(fresh);
-                return;
+                return fresh;
             }
         fresh->next = bucket;
         bucket = fresh;
+        return nullptr;
     }
     // Returns: the entry, for the caller to free, or null.
     entry* take(const void* resource) noexcept
     {
-        const scoped_lock held(lock_);
+        const scoped_lock held(process_lock);
         for (entry** at = &bucket_of_locked(resource); *at; at = &(*at)->next)
             if ((*at)->resource == resource) {
                 entry* found = *at;
@@ -61,7 +61,7 @@ public:
     }
     bool find(const void* resource, entry* out) noexcept
     {
-        const scoped_lock held(lock_);
+        const scoped_lock held(process_lock);
         for (const entry* e = bucket_of_locked(resource); e; e = e->next)
             if (e->resource == resource) {
                 *out = *e;
@@ -72,14 +72,13 @@ public:
 
 private:
     static constexpr std::size_t size = 16 * 1024;
-    entry*& bucket_of_locked(const void* resource) noexcept DEVRES_REQUIRES(lock_)
+    entry*& bucket_of_locked(const void* resource) noexcept DEVRES_REQUIRES(process_lock)
     {
         const auto address = reinterpret_cast<std::uintptr_t>(resource);
         return buckets_[(address >> 4 ^ address >> 16) % size];
     }
 
-    lock lock_;
-    entry* buckets_[size] DEVRES_GUARDED_BY(lock_) = {};
+    entry* buckets_[size] DEVRES_GUARDED_BY(process_lock) = {};
 };
 
 constinit origin_table table;
@@ -148,7 +147,7 @@ void note_origin(const void* resource) noexcept
 {
     if (auto* fresh = static_cast<entry*>(std::malloc(sizeof(entry)))) {
         *fresh = {nullptr, resource, innermost_caller(), now()};
-        table.put(fresh);
+        std::free(table.put(fresh));
     }
 }
 

@@ -15,11 +15,10 @@
 
 #include <devres/devres.h>
 
-#include <devres/detail/scoped_lock.h>
-
 #include "env/env.h"
 #include "env/posix/origins.h"
 #include "env/posix/probes.h"
+#include "env/posix/process_lock.h"
 #include "env/posix/symbol.h"
 
 namespace devres {
@@ -116,12 +115,11 @@ void print_event(const char* op, devres_head* head, const char* kind, const char
 
 namespace {
 
-lock log_choice; // held by who changes the hook, so that it and the listeners agree
 std::atomic<devres_log_fn> log_hook{nullptr};
 
 devres_log_fn choose_log(devres_log_fn hook) noexcept
 {
-    const scoped_lock held(log_choice);
+    const scoped_lock held(process_lock); // so that the hook and the listeners agree
     const devres_log_fn before = log_hook.exchange(hook, std::memory_order_acq_rel);
     if (hook)
         event_listeners.fetch_or(hook_listens, std::memory_order_release);

@@ -9,6 +9,7 @@
 #include <cstdio>
 
 #include <dlfcn.h>
+#include <pthread.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -84,6 +85,17 @@ public:
         return true;
     }
 
+    // If libdw was at work on a thread that has not come along, it cannot be used here any more, and no line
+    // is known. A fork does not wait for it, since it opens files and modules.
+    void after_fork_in_child() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS // nobody else is here
+    {
+        if (!lock_.try_acquire()) {
+            tried_ = true;
+            session_ = nullptr;
+        }
+        lock_.release();
+    }
+
 private:
     void open_locked() noexcept DEVRES_REQUIRES(lock_)
     {
@@ -119,6 +131,11 @@ private:
 };
 
 constinit debugging_information information;
+
+[[gnu::constructor]] void set_up() noexcept
+{
+    ::pthread_atfork(nullptr, nullptr, [] { information.after_fork_in_child(); });
+}
 
 } // namespace
 

@@ -29,7 +29,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <devres/detail/scoped_lock.h>
+#include "env/posix/process_lock.h"
 
 namespace devres::detail {
 
@@ -246,7 +246,7 @@ public:
     // Returns:  -1 if it is not here, else what symbol_of() returned, and the text.
     int find(const module_info& module, char* text, std::size_t bytes) noexcept
     {
-        const scoped_lock held(lock_);
+        const scoped_lock held(process_lock);
         forget_unloaded_locked(module);
         const entry& e = entries_[place(module.code)];
         if (e.code != module.code || e.where != module.where)
@@ -257,7 +257,7 @@ public:
     // Names too long for it are looked up each time.
     void keep(const module_info& module, const char* text, bool has_name) noexcept
     {
-        const scoped_lock held(lock_);
+        const scoped_lock held(process_lock);
         forget_unloaded_locked(module);
         entry& e = entries_[place(module.code)];
         if (std::strlen(text) >= sizeof e.text)
@@ -278,7 +278,7 @@ private:
     static constexpr std::size_t size = 64;
     static std::size_t place(std::uintptr_t code) noexcept { return (code >> 4 ^ code >> 10) % size; }
 
-    void forget_unloaded_locked(const module_info& module) noexcept DEVRES_REQUIRES(lock_)
+    void forget_unloaded_locked(const module_info& module) noexcept DEVRES_REQUIRES(process_lock)
     {
         if (unloaded_ == module.unloaded)
             return;
@@ -287,9 +287,8 @@ private:
         unloaded_ = module.unloaded;
     }
 
-    lock lock_;
-    unsigned long long unloaded_ DEVRES_GUARDED_BY(lock_) = 0;
-    entry entries_[size] DEVRES_GUARDED_BY(lock_) = {};
+    unsigned long long unloaded_ DEVRES_GUARDED_BY(process_lock) = 0;
+    entry entries_[size] DEVRES_GUARDED_BY(process_lock) = {};
 };
 
 constinit name_cache cache;
