@@ -35,7 +35,7 @@ reader_slot* take_spare_locked() noexcept DEVRES_REQUIRES(registry_lock)
 
 void refill(reader_record& mine) noexcept
 {
-    const registry_section held;
+    const scoped_lock held(registry_lock);
     do {
         reader_slot* slot = take_spare_locked();
         if (!slot)
@@ -46,7 +46,7 @@ void refill(reader_record& mine) noexcept
 
 void give_batch_back(reader_record& mine) noexcept
 {
-    const registry_section held;
+    const scoped_lock held(registry_lock);
     for (; mine.loose_count > batch; --mine.loose_count)
         push_free(spare_slots, *pop_free(mine.loose));
 }
@@ -104,7 +104,7 @@ reader_slot* take_loose_slow(reader_record* mine) noexcept
     if (!slot)
         slot = take_emergency();
     if (!slot && may_use_lists) {
-        const registry_section held;
+        const scoped_lock held(registry_lock);
         slot = take_spare_locked();
     }
     if (!slot)
@@ -118,7 +118,7 @@ void give_loose_slow(reader_slot& slot, reader_record* mine) noexcept
         const list_change now(*mine);
         give_batch_back(*mine);
     }
-    const registry_section held;
+    const scoped_lock held(registry_lock);
     push_free(spare_slots, slot);
 }
 

@@ -15,7 +15,7 @@
 
 namespace devres::detail {
 
-constinit lock registry_lock;
+constinit fork_safe_lock registry_lock;
 
 namespace {
 
@@ -64,7 +64,7 @@ reader_record* record_table::add_locked() noexcept
 reader_record* adopt_record() noexcept
 {
     const std::uint32_t me = thread_number();
-    const registry_section held;
+    const scoped_lock held(registry_lock);
     reader_record* mine = spare_records;
     if (mine)
         spare_records = mine->next_spare;
@@ -90,7 +90,7 @@ void give_record_back(reader_record* record) noexcept
         });
         record->loose_held = 0;
     }
-    const registry_section held;
+    const scoped_lock held(registry_lock);
     record->state.store(reader_record::life::orphaned, std::memory_order_relaxed);
     full_fence(); // see reclaim_if_orphaned()
     if (is_idle(*record))
@@ -104,7 +104,7 @@ void reclaim_if_orphaned(reader_record& record) noexcept
     full_fence();
     if (record.state.load(std::memory_order_relaxed) != reader_record::life::orphaned)
         return;
-    const registry_section held;
+    const scoped_lock held(registry_lock);
     if (record.state.load(std::memory_order_relaxed) == reader_record::life::orphaned && is_idle(record))
         make_spare_locked(record);
 }

@@ -15,36 +15,15 @@
 
 #include <devres/detail/annotations.h>
 #include <devres/detail/revocation.h>
-#include <devres/env/lock.h>
+
+#include "env/posix/process_lock.h"
 
 namespace devres::detail {
 
 // Held to take and give back records and batches of loose slots, and around fork; never by readers on their
-// fast path or by revokers.
-extern lock registry_lock;
-
-// True on a thread that forks, from the library's handler before the fork to the one after it. Such a thread
-// has the registry lock. Meanwhile it may run handlers of the program: those that are older than the library,
-// if a plug-in has brought that.
-extern constinit thread_local bool forking_here;
-
-// Holds the registry lock to the end of the scope. Handlers around a fork may take guards and end them: where
-// their thread has the lock already, no list is in the midst of a change.
-class DEVRES_SCOPED_CAPABILITY [[nodiscard]] registry_section {
-public:
-    registry_section() noexcept DEVRES_ACQUIRE(registry_lock) DEVRES_NO_THREAD_SAFETY_ANALYSIS
-    {
-        if (!forking_here)
-            registry_lock.acquire();
-    }
-    ~registry_section() DEVRES_RELEASE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
-    {
-        if (!forking_here)
-            registry_lock.release();
-    }
-    registry_section(const registry_section&) = delete;
-    registry_section& operator=(const registry_section&) = delete;
-};
+// fast path or by revokers. Handlers around a fork may take guards and end them: where their thread has the
+// lock already, no list is in the midst of a change.
+extern fork_safe_lock registry_lock;
 
 // Twelve records and what they are for. Aligned to its size.
 struct alignas(4096) reader_chunk {

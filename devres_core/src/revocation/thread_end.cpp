@@ -55,15 +55,13 @@ constinit std::uint32_t forking_thread DEVRES_GUARDED_BY(registry_lock) = 0;
 
 void before_fork() noexcept DEVRES_ACQUIRE(registry_lock)
 {
-    registry_lock.acquire();
-    forking_here = true;
+    registry_lock.begin_fork();
     forking_thread = thread_number();
 }
 
 void after_fork_in_parent() noexcept DEVRES_RELEASE(registry_lock)
 {
-    forking_here = false;
-    registry_lock.release();
+    registry_lock.end_fork();
 }
 
 void after_fork_in_child() noexcept DEVRES_RELEASE(registry_lock)
@@ -72,8 +70,7 @@ void after_fork_in_child() noexcept DEVRES_RELEASE(registry_lock)
     // The parent's revokers do not wait here, but for those in whose handler (V11) this thread has forked.
     reader_announcements.revokers.fetch_and(revoke::leave_fenced, std::memory_order_relaxed);
     reader_announcements.revokers.fetch_add(waits_here, std::memory_order_relaxed);
-    forking_here = false;
-    registry_lock.release();
+    registry_lock.end_fork();
 }
 
 [[gnu::constructor(101)]] void set_up() noexcept
@@ -83,8 +80,6 @@ void after_fork_in_child() noexcept DEVRES_RELEASE(registry_lock)
 }
 
 } // namespace
-
-constinit thread_local bool forking_here = false;
 
 bool watch_thread_end(reader_record* record) noexcept
 {

@@ -10,12 +10,12 @@ constinit fork_safe_lock process_lock;
 
 namespace {
 
-void before_fork() noexcept
+void before_fork() noexcept DEVRES_ACQUIRE(process_lock)
 {
     process_lock.begin_fork();
 }
 
-void after_fork() noexcept
+void after_fork() noexcept DEVRES_RELEASE(process_lock)
 {
     process_lock.end_fork();
 }

@@ -1,17 +1,14 @@
 // SPDX-License-Identifier: MIT
 //
-// The lock of what a process has one of: the list of owners, the tables of names and of origins, the choice
-// of a log hook.
+// Locks of what a process has one of.
 //
 // fork(2) copies memory as it is at that moment: a lock that another thread holds would stay locked in the
-// child, and what it guards half changed. So a fork takes this one first, and both processes give it back.
-// Meanwhile it is the forking thread's, on which handlers of pthread_atfork() run that are older than the
-// library: what they do with the library finds it held already. They must neither wait for another thread,
-// which may be waiting for this lock, nor fork.
+// child, and what it guards half changed. So a fork takes these first, and both processes give them back.
+// Meanwhile they are the forking thread's, on which handlers of pthread_atfork() run that are older than the
+// library: what they do with the library finds them held already. They must neither wait for another thread,
+// which may be waiting for such a lock, nor fork.
 //
-// Thread safety: any thread, also one that holds a head's lock. Not recursive.
-// A section is some instructions long and calls nobody: no code of the user's, and no allocator, which the
-// fork may have locked by then.
+// Thread safety: any thread. Not recursive.
 #pragma once
 
 #include <atomic>
@@ -36,12 +33,12 @@ public:
     }
 
     // Before a fork, and after it in both processes.
-    void begin_fork() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    void begin_fork() noexcept DEVRES_ACQUIRE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         lock_.acquire();
         forker_.store(this_thread(), std::memory_order_relaxed);
     }
-    void end_fork() noexcept DEVRES_NO_THREAD_SAFETY_ANALYSIS
+    void end_fork() noexcept DEVRES_RELEASE() DEVRES_NO_THREAD_SAFETY_ANALYSIS
     {
         forker_.store(nullptr, std::memory_order_relaxed);
         lock_.release();
@@ -55,6 +52,9 @@ private:
     std::atomic<const void*> forker_{nullptr}; // the thread that holds the lock for its fork
 };
 
+// For the list of owners, the tables of names and of origins, and the choice of a log hook. May be taken
+// under a head's lock. A section is some instructions long and calls nobody: no code of the user's, and no
+// allocator, which the fork may have locked by then.
 extern fork_safe_lock process_lock;
 
 } // namespace devres::detail
