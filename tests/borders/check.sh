@@ -69,7 +69,7 @@ border_managed() { # the family, on the list and the memory
 border_revocation() { # uses no head and no list
     compiles=($core/src/revocation/*.cpp)
     sees=($core/src/revocation $core/include/devres/revocable.h
-        $core/include/devres/detail/{annotations,construct,language,report,revocation,revocation_algorithm,revocation_stats,type_name}.h
+        $core/include/devres/detail/{annotations,construct,language,report,revocation,revocation_algorithm,revocation_stats,scoped_lock,type_name}.h
         $core/src/env)
     roots=($core/src $core/include $posix)
     flags=(-fno-exceptions -fno-rtti) std=(any)
