@@ -13,28 +13,29 @@ class owner_end {
 public:
     enum class head_afterwards : bool { lives, ends };
 
-    owner_end(head_afterwards then, const char* function) noexcept : then_(then), function_(function) {}
-
     // Returns: how many resources were released.
-    int run(devres_head* head) noexcept
+    [[gnu::noinline]] static int run(devres_head* head, head_afterwards then, const char* function) noexcept
     {
+        owner_end end(then, function);
         do {
             unused_memory unused;
             step next = look_again;
             {
-                const guard held(head, function_);
-                next = look_locked(head, &unused);
+                const guard held(head, function);
+                next = end.look_locked(head, &unused);
             }
             if (unused)
-                free_unused(mine_.source_, unused);
+                free_unused(end.mine_.source_, unused);
             if (next)
-                (this->*next)();
-        } while (mine_.head_); // null also if a callback has ended the owner, and with it the head
-        mine_.free_left();
-        return mine_.released_;
+                (end.*next)();
+        } while (end.mine_.head_); // null also if a callback has ended the owner, and with it the head
+        end.mine_.free_left();
+        return end.mine_.released_;
     }
 
 private:
+    owner_end(head_afterwards then, const char* function) noexcept : then_(then), function_(function) {}
+
     // What run() is to do without the lock before it looks again, if this pass has not left.
     using step = void (owner_end::*)() noexcept;
     static constexpr step look_again = nullptr;
@@ -213,21 +214,13 @@ private:
     wait_clock clock_;
 };
 
-namespace {
-
-[[gnu::noinline]] void end_head(devres_head* head) noexcept
-{
-    owner_end(owner_end::head_afterwards::ends, "~devres_head").run(head);
-}
-
-} // namespace
 } // namespace detail
 
 using namespace detail;
 
 int devres_drain(devres_head* head) noexcept
 {
-    return owner_end(owner_end::head_afterwards::lives, "devres_drain").run(head);
+    return owner_end::run(head, owner_end::head_afterwards::lives, "devres_drain");
 }
 
 devres_head::~devres_head()
@@ -239,7 +232,7 @@ devres_head::~devres_head()
         if (list_.empty_locked() && !passes_ && !memory_)
             return;
     }
-    end_head(this);
+    owner_end::run(this, owner_end::head_afterwards::ends, "~devres_head");
 }
 
 } // namespace devres

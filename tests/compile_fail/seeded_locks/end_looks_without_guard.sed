@@ -3,5 +3,5 @@
 # source: devres_core/src/list/end.cpp
 # expect: calling function 'look_locked' requires holding
 /int run\(devres_head/,/^    \}/ {
-    /const guard held\(head, function_\);/ d
+    /const guard held\(head, function\);/ d
 }
