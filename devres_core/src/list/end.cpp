@@ -209,8 +209,8 @@ private:
 
     pass mine_;
     const head_afterwards then_;
-    const char* const function_;
     bool warned_ = false;
+    const char* const function_;
     wait_clock clock_;
 };
 

@@ -162,8 +162,8 @@ private:
     // For the cut-off (C12). README.md says what a round is.
     bool counts_;           // false for a construction or a search that is inside no callback
     bool attached_ = false; // this thread has attached something since the last round
-    int rounds_ = 0;        // so far
     bool told_ = false;     // of its cut-off, this pass or one around it
+    int rounds_ = 0;        // so far
     std::atomic<std::uint32_t> activity_{active};
 };
 

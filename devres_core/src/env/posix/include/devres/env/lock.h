@@ -42,9 +42,9 @@ struct real_lock_sync {
     static void was_too_early() noexcept { early_ends.fetch_add(1, std::memory_order_relaxed); }
     static void note_life(bool met) noexcept
     {
-        if (met || !may_bias())
+        if (met)
             lone_locks = 0;
-        else if (lone_locks != 64)
+        else if (lone_locks != 64 && may_bias())
             ++lone_locks;
     }
 
