@@ -47,7 +47,8 @@ void free_unused(upstream* source, const unused_memory& unused) noexcept;
 // The list is about to release a resource of storage `shared`: from now on its handle finds nothing. The head
 // that the handle would ask may end in the callback.
 void hide_from_handle(resource* res) noexcept;
-// The list lets go of a resource of storage `shared`, which is freed unless a handle still refers to it.
+// The list lets go of a resource of storage `shared`, which is freed unless a handle still refers to it. Any
+// handle has been hidden from.
 void let_go_of_shared(resource* res) noexcept;
 
 } // namespace devres::detail

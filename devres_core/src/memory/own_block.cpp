@@ -82,7 +82,6 @@ void let_go_of_shared(resource* res) noexcept
     bool last = false;
     {
         const scoped_lock held(shared.mutex);
-        shared.head = nullptr;
         shared.list_gone = true;
         last = shared.handle_gone;
     }
