@@ -48,13 +48,21 @@ void drm_core::sleep(drm_device* drm, std::uint32_t seen, wait_clock& clock, con
              clock.seconds());
 }
 
+event_waiter*& drm_core::waiters_locked(drm_device* drm) noexcept
+{
+    if (drm->waiters_generation_ != fork_generation()) {
+        drm->waiters_generation_ = fork_generation();
+        drm->waiters_ = nullptr; // they lie on stacks that are gone
+    }
+    return drm->waiters_;
+}
+
 event_waiter::event_waiter(drm_device* drm) noexcept : drm_(drm)
 {
     const scoped_lock held(drm_->files_lock_);
     began_in_ = drm_->registrations_;
-    next_ = drm_->waiters_;
-    link_ = &drm_->waiters_;
-    drm_->waiters_ = this;
+    link_ = &drm_core::waiters_locked(drm_);
+    next_ = std::exchange(*link_, this);
     if (event_waiter* next = next_) {
         is_of(drm_, next);
         next->link_ = &next_;
@@ -63,6 +71,8 @@ event_waiter::event_waiter(drm_device* drm) noexcept : drm_(drm)
 
 event_waiter::~event_waiter()
 {
+    if (generation_ != fork_generation())
+        return; // its condition has forked, and this is the child, where it is on no list
     const scoped_lock held(drm_->files_lock_);
     *link_ = next_;
     if (event_waiter* next = next_) {
@@ -88,7 +98,7 @@ bool event_waiter::must_stop() noexcept
 // Those who have begun to wait during the last register are the newest.
 void drm_core::stop_waiters_locked(drm_device* drm) noexcept
 {
-    for (event_waiter* one = drm->waiters_; one; one = one->next_) {
+    for (event_waiter* one = waiters_locked(drm); one; one = one->next_) {
         event_waiter::is_of(drm, one);
         if (one->began_in_ != drm->registrations_)
             return;

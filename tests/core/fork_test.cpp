@@ -14,6 +14,7 @@
 
 #include <devres/dump.h>
 #include <devres/managed.h>
+#include <devres/posix.h>
 
 #include "env/posix/process_lock.h"
 
@@ -75,6 +76,23 @@ TEST(DevresForkTest, AForkWaitsForWhatAnotherThreadIsChanging)
     may_end.open();
     other.join();
     EXPECT_TRUE(all_is_usable());
+}
+
+// README.md of devres_core, fork: the child has no managed thread to stop.
+TEST(DevresForkTest, AChildThatEndsItsOwnerLeavesTheThreadsOfTheParentAlone)
+{
+    bench_owner own;
+    doorway began;
+    const devres_stop* asked = nullptr;
+    ASSERT_EQ(0, managed::thread(&own, [&](const devres_stop& stop) {
+                  asked = &stop;
+                  began.open();
+                  EXPECT_EQ(-ECANCELED, stop.wait_readable(stop.fd()));
+              }));
+    began.pass();
+    EXPECT_TRUE(in_child([&] { return devres_drain(&own.devres) == 1; }));
+    EXPECT_FALSE(asked->requested());
+    EXPECT_EQ(1, devres_drain(&own.devres));
 }
 
 // What the program has registered with pthread_atfork() before any constructor ran, the library's too.

@@ -221,6 +221,21 @@ TEST_F(DevresPosixTest, AThreadIsStoppedInABlockingRead)
     EXPECT_THAT(log.take(), ElementsAre("started", "woken", "destroyed"));
 }
 
+// posix.h: pthread_exit() is a way out of the body; and of a name 15 characters are shown.
+TEST_F(DevresPosixTest, ABodyMayEndItsThreadWhichHasTheBeginningOfALongName)
+{
+    auto body = [this](const devres_stop&) {
+        const tells_its_end local(&log);
+        char name[32] = "";
+        pthread_getname_np(pthread_self(), name, sizeof name);
+        log.add(name);
+        pthread_exit(nullptr);
+    };
+    ASSERT_EQ(0, managed::thread(&owner, body, "sixteen letters!"));
+    EXPECT_EQ(1, devres_drain(&owner));
+    EXPECT_THAT(log.take(), ElementsAre("sixteen letters", "destroyed"));
+}
+
 // It reads what there is until it is asked to stop, and has its name.
 TEST_F(DevresPosixTest, AThreadReadsUntilItIsStopped)
 {

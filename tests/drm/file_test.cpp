@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <gtest/gtest.h>
@@ -18,6 +19,7 @@
 
 #include "device/scripted_device.h"
 #include "drm/clients.h"
+#include "support/child.h"
 #include "support/event_log.h"
 #include "support/threads.h"
 #include "support/warn_capture.h"
@@ -354,6 +356,34 @@ TEST_F(DrmFileTest, WakeUpWakesAllWhoWait) // M5
     drm_wake_up(drm);
     for (std::thread& waiter : waiters)
         waiter.join();
+}
+
+TEST_F(DrmFileTest, InTheChildOfAForkNobodyWaitsWhoHasWaitedInTheParent) // M5
+{
+    driver.on.load = [](drm_device*, unsigned long) { return -EIO; };
+    // Stands for another thread's stack: memory that is not in the child.
+    const auto bytes = static_cast<std::size_t>(::sysconf(_SC_PAGESIZE));
+    void* stack = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ASSERT_NE(MAP_FAILED, stack);
+    ASSERT_EQ(0, ::madvise(stack, bytes, MADV_DONTFORK));
+    auto* waiter = ::new (stack) detail::event_waiter(drm);
+    EXPECT_TRUE(in_child([&] {
+        const int err = drm_wait_event(drm, [] { return true; });
+        drm_dev_unregister(drm);
+        return err == 0 && drm_dev_register(drm) == -EIO;
+    }));
+    pid_t child = -1;
+    EXPECT_EQ(0, drm_wait_event(drm, [&child] { // this one comes along: its condition forks
+                  child = ::fork();
+                  return true;
+              }));
+    if (child == 0)
+        ::_exit(0); // or has died in leaving drm_wait_event
+    int status = -1;
+    EXPECT_EQ(child, ::waitpid(child, &status, 0));
+    EXPECT_EQ(0, status);
+    waiter->~event_waiter();
+    ::munmap(stack, bytes);
 }
 
 TEST_F(DrmFileTest, WaitEventInsideAConditionIsRefused) // M5, section 7

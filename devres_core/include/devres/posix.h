@@ -183,7 +183,9 @@ template <managed_owner_ref R, class T>
 // Starts a thread that runs body(const devres_stop&), once it is attached. At release it is asked to stop and
 // joined, and its body is destroyed; so what it uses has to be attached before it, and it must not wait for
 // what only its owner's end brings. An end that is cut off (C12) stops and joins it as well, but does not
-// destroy its body. `name` (15 characters) is what ps and gdb show. `*thread`, if given, is for stop_thread.
+// destroy its body. In the child of a fork there is no thread: a release there only destroys the body. The
+// body may call pthread_exit(); it must not be cancelled. `name` (15 characters) is what ps and gdb show.
+// `*thread`, if given, is for stop_thread.
 // The body must neither stop its own thread nor end its owner, as by dropping the last reference or unbinding
 // the device: the thread would wait for itself. BUG, naming the owner, the thread and the body.
 // Returns:  0; else -errno, and the body is not called: -ECANCELED after a WARN if the owner was released

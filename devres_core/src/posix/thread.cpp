@@ -50,14 +50,19 @@ public:
             return -EMFILE;
         if (const int err = ::pthread_create(&thread_, nullptr, &run, this))
             return -err;
-        if (name)
-            ::pthread_setname_np(thread_, name);
+        if (name) {
+            char short_name[16];
+            std::snprintf(short_name, sizeof short_name, "%s", name);
+            ::pthread_setname_np(thread_, short_name);
+        }
         return 0;
     }
 
     // Requires: it was started.
     void stop_and_join(devres_head* head) noexcept
     {
+        if (generation_ != detail::fork_generation())
+            return; // this is the child of a fork: the thread is in the parent, which the eventfd would reach
         if (::pthread_equal(thread_, ::pthread_self()))
             would_join_itself(head);
         ::eventfd_write(stop_.fd_, 1);
@@ -70,7 +75,8 @@ public:
     static void let_begin(const detail::resource* res) noexcept { detail::futex_wake(res->state, 1); }
 
 private:
-    static void* run(void* self) noexcept
+    // Not noexcept: the body may call pthread_exit().
+    static void* run(void* self)
     {
         auto* thread = static_cast<devres_thread*>(self); // SAFETY: what start() handed over
         if (thread->await_decision() == detail::life_state::listed)
@@ -106,6 +112,7 @@ private:
     void* callable_;
     const detail::thread_body* body_;
     pthread_t thread_{};
+    const unsigned generation_ = detail::fork_generation();
 };
 
 bool devres_stop::requested() const noexcept

@@ -117,6 +117,7 @@ private:
     const void* unplugger_ DEVRES_GUARDED_BY(files_lock_) = nullptr;         // the thread that unplugs
     std::uint32_t registrations_ DEVRES_GUARDED_BY(files_lock_) = 0;         // that have begun
     detail::event_waiter* waiters_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // newest first
+    unsigned waiters_generation_ DEVRES_GUARDED_BY(files_lock_) = 0;         // the process that they are in
     drm_file* files_ DEVRES_GUARDED_BY(files_lock_) = nullptr;               // newest first
     drm_file* unmapped_files_ DEVRES_GUARDED_BY(files_lock_) = nullptr; // those that unplug has been through
 
@@ -277,6 +278,8 @@ struct drm_core {
             sleep(drm, seen, clock, function);
         }
     }
+    // The newest of those who wait for an event. In the child of a fork those of the parent do not.
+    static event_waiter*& waiters_locked(drm_device* drm) noexcept DEVRES_REQUIRES(drm->files_lock_);
     // Tells those who have begun to wait for an event during the register under way, which has failed.
     static void stop_waiters_locked(drm_device* drm) noexcept DEVRES_REQUIRES(drm->files_lock_);
 
@@ -349,6 +352,7 @@ private:
     event_waiter** link_ DEVRES_GUARDED_BY(drm_->files_lock_) = nullptr; // what points to this one
     std::uint32_t began_in_ DEVRES_GUARDED_BY(drm_->files_lock_) = 0;    // how many registers had begun
     bool told_to_stop_ DEVRES_GUARDED_BY(drm_->files_lock_) = false;
+    const unsigned generation_ = fork_generation();
 };
 
 // True if T has an operator new of its own that says by null that there is no memory. Else the global one is

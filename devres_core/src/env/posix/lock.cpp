@@ -11,6 +11,7 @@ namespace devres::detail {
 constinit thread_local char thread_anchor = 0;
 constinit thread_local unsigned lone_locks = 0;
 constinit thread_local int release_depth = 0;
+constinit unsigned forks = 0;
 constinit std::atomic<unsigned> early_ends{0};
 constinit park::lot parking_lot{{park::fenced}, {}};
 
@@ -38,6 +39,7 @@ namespace {
 // The parent's sleepers are not in the child.
 void forget_sleepers() noexcept
 {
+    ++forks;
     parking_lot.sleepers.fetch_and(park::fenced, std::memory_order_relaxed);
     for (park::word& lane : parking_lot.lanes)
         lane.store(0, std::memory_order_relaxed);

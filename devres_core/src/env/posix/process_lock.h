@@ -53,8 +53,8 @@ private:
 };
 
 // For the list of owners, the tables of names and of origins, and the choice of a log hook. May be taken
-// under a head's lock. A section is some instructions long and calls nobody: no code of the user's, and no
-// allocator, which the fork may have locked by then.
+// under a head's lock. A section is short, and calls neither code of the user's nor the allocator, which
+// the fork may have locked by then.
 extern fork_safe_lock process_lock;
 
 } // namespace devres::detail

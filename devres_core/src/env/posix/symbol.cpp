@@ -300,7 +300,10 @@ bool symbol_of(const void* code, char* text, std::size_t bytes, place_in_functio
     module_info module;
     module.where = where;
     module.code = reinterpret_cast<std::uintptr_t>(code);
-    ::dl_iterate_phdr(&look_at_module, &module);
+    {
+        const scoped_lock held(process_lock); // so that a fork waits for the loader's lock as well
+        ::dl_iterate_phdr(&look_at_module, &module);
+    }
     if (!module.found) {
         std::snprintf(text, bytes, "%p", code);
         return false;
