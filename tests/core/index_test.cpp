@@ -79,8 +79,17 @@ TEST_F(IndexTest, AnEmptiedHeadKeepsNoIndex)
     EXPECT_EQ(with_index, upstream.live_bytes());
     EXPECT_EQ(19998, devres_release_all(&counted.devres));
     EXPECT_GE(64u * 1024, upstream.live_bytes());
-    ASSERT_EQ(0, managed::add_action(&counted, &note, &keys[0]));
-    EXPECT_EQ(0, managed::remove_action_nowarn(&counted, &note, &keys[0]));
+    for (key& k : keys)
+        ASSERT_EQ(0, managed::add_action(&counted, &note, &k));
+    for (key& k : keys) // one by one, by the index
+        ASSERT_EQ(0, managed::remove_action_nowarn(&counted, &note, &k));
+    EXPECT_GE(64u * 1024, upstream.live_bytes());
+    for (int i = 0; i < 500; ++i) // nor a small one that has been overtaken
+        ASSERT_EQ(0, managed::add_action(&counted, &note, &keys[0]));
+    EXPECT_EQ(-ENOENT, managed::remove_action_nowarn(&counted, &note, &keys[1]));
+    EXPECT_LT(500u * 64, upstream.live_bytes());
+    EXPECT_EQ(500, devres_release_all(&counted.devres));
+    EXPECT_EQ(0u, upstream.live_bytes());
 }
 
 class IndexSeeds : public IndexTest, public ::testing::WithParamInterface<unsigned> {};

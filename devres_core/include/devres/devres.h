@@ -183,8 +183,8 @@ int devres_release_all(devres_head* head) noexcept;
 // Callbacks that add for ever are cut off: of the passes in which this thread's own callbacks had added
 // something, if only for a while, the one numbered devres_max_passes does not release what it finds. WARN
 // naming it; the memory of everything then on the head is freed, whoever has attached it; its release is not
-// called, and the captures of callables and the objects in it are not destroyed. Managed threads (posix.h)
-// are joined first.
+// called, and the captures of callables and the objects in it are not destroyed. Managed threads of this
+// owner (posix.h) are joined first.
 // Returns:  how many resources were released.
 // Locking:  call without locks that a release callback may want. Called from inside a release callback of the
 //           same head, it also finishes what that callback's own pass still has to do, after what is newer:

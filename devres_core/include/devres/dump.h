@@ -62,7 +62,7 @@ void devres_dump_all(int fd, devres_format = devres_format::text) noexcept;
 // A class of your own declares one as its last member, behind the head and whatever the head's name is read
 // from; if its destructor changes any of that it calls end() first. Its objects must not be made in managed
 // memory (A8) of an owner whose end may be cut off (C12): they are then freed without that destructor, and
-// stay listed.
+// stay listed. So it is with any object that another thread works in.
 class devres_listed {
 public:
     devres_listed() noexcept = default; // lists nothing until begin()

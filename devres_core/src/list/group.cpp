@@ -37,13 +37,12 @@ group* group_of(resource* res) noexcept
     return nullptr;
 }
 
-// An id that no other group has had, so that whoever keeps it longer than its group finds nothing by it. It
-// is odd, and what ids are taken from is mostly not.
+// An id that no other group has had, so that whoever keeps it longer than its group finds nothing by it: they
+// count down from where no object lies, but for a page of numbers that are used as ids or errors.
 void* own_id() noexcept
 {
-    static constinit std::atomic<std::uintptr_t> groups{0};
-    const auto first = reinterpret_cast<std::uintptr_t>(&groups) | 1;
-    return reinterpret_cast<void*>(first + groups.fetch_add(2, std::memory_order_relaxed));
+    static constinit std::atomic<std::uintptr_t> next{~std::uintptr_t{4096}};
+    return reinterpret_cast<void*>(next.fetch_sub(1, std::memory_order_relaxed));
 }
 
 // The newest group with that id; by null the newest open one (G2).

@@ -71,6 +71,7 @@ public:
         epoch_ = list_of(head).epoch_locked();
     }
     bool has_epoch(std::uint32_t epoch) const noexcept { return epoch_ == epoch; }
+    std::size_t bytes() const noexcept { return bytes_; }
     // Not valid any more, even if its epoch comes round again (C16).
     void retire() noexcept { epoch_ = no_epoch; }
     // False once something did not fit, or the boundary was lost: the index has to be replaced.

@@ -39,13 +39,14 @@ void forget_free_slots(block* memory) noexcept
 }
 
 // Nothing lives here any more. Two blocks are kept: the newest that is not large, and the one that holds the
-// tables. None is kept if these have an index that has been overtaken, which would only take memory; nor for
-// a tool that watches memory, which shall recognise stale pointers for as long as it can.
+// tables. None is kept if these have an index that has been overtaken, or is large itself; nor for a tool
+// that watches memory, which shall recognise stale pointers for as long as it can.
 unused_memory start_afresh_locked(devres_head* head) noexcept DEVRES_REQUIRES(list_of(head))
 {
     block* const newest = memory_of(head);
     tables* const more = newest->more;
-    if (checked_memory || (more && more->index && !index_of_locked(head))) {
+    const class index* known = more ? more->index : nullptr;
+    if (checked_memory || (known && (!index_of_locked(head) || known->bytes() > kept_bytes))) {
         memory_of(head) = nullptr;
         return {newest, nullptr};
     }
