@@ -168,10 +168,11 @@ private:
     void count_section(const void* me) noexcept
     {
         if (candidate_ != me || --still_needed_ == 0) [[unlikely]]
-            change_bias(me);
+            change_bias();
     }
-    [[gnu::noinline]] void change_bias(const void* me) noexcept
+    [[gnu::noinline]] void change_bias() noexcept
     {
+        const void* me = Sync::this_thread();
         if (owner_.load(std::memory_order_relaxed) != nullptr) {
             end_bias();
             return;
