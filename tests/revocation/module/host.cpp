@@ -90,7 +90,7 @@ void keys(const char* file)
 void fork(const char* file)
 {
     static const plugin* loaded;
-    constexpr auto read = +[] { require(!loaded || loaded->read_deeply(), "a handler of a fork can read"); };
+    const auto read = +[] { require(!loaded || loaded->read_deeply(), "a handler of a fork can read"); };
     require(::pthread_atfork(read, read, read) == 0, "there is room for handlers");
     const plugin p(file);
     loaded = &p;
